@@ -1,0 +1,1 @@
+"""Any Singer tap, as a native dlt source."""

@@ -1,0 +1,10 @@
+"""Type aliases every layer shares; no code, no imports of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Union
+
+JSON = Union[None, bool, int, float, str, Sequence["JSON"], Mapping[str, "JSON"]]
+"""Anything `json.loads` may return."""
+JSONObject = Mapping[str, JSON]

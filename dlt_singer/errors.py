@@ -1,0 +1,126 @@
+"""Every error this package raises on purpose, drawn as a tree.
+
+    SingerError                      what happened, with which values; then what to do
+    ├── ConfigError                  alto.yaml and everything layered over it
+    │   ├── ProjectNotFoundError     no alto.{yaml,yml,toml,json} here or above
+    │   ├── UnknownKeyError          a key alto's grammar does not have
+    │   ├── UnknownPluginError       a tap nobody defined
+    │   ├── InheritanceError         inherit_from: loop or missing parent
+    │   └── NotSupportedError        a known key whose capability is not there yet
+    ├── PluginError                  getting the executable
+    │   ├── PluginBuildError         resolver or packer failed
+    │   └── InterpreterNotFoundError
+    ├── CatalogError                 discovery, selection, overrides
+    │   ├── DiscoveryError           the tap could not say what it has
+    │   ├── DiscoveryNeededError     discovery is off and nothing is cached
+    │   ├── UnknownStreamError       a stream the catalog does not have
+    │   └── SelectionError           a select/metadata/schema rule that cannot hold
+    ├── StorageError                 the store said no
+    ├── MessageError                 a line that is no Singer message
+    └── TapError                     a run of a tap failed; nothing was committed
+        ├── TapExitError             exit code or signal
+        └── TapProtocolError         RECORD before SCHEMA, record without key, cut line ...
+
+An error carries facts as attributes and never a record's content or a secret.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class SingerError(Exception):
+    """Base of all errors of this package.
+
+    Attributes:
+        reason: What happened, with the values involved.
+        remedy: What the reader can do about it; may be empty.
+    """
+
+    def __init__(self, reason: str, remedy: str = "") -> None:
+        self.reason = reason
+        self.remedy = remedy
+        super().__init__(f"{reason} {remedy}".rstrip())
+
+
+class ConfigError(SingerError):
+    """The project's configuration cannot be used as it is."""
+
+
+class ProjectNotFoundError(ConfigError):
+    """No alto.{yaml,yml,toml,json} in the directory or any of its parents."""
+
+
+class UnknownKeyError(ConfigError):
+    """A key that alto's grammar does not have."""
+
+
+class UnknownPluginError(ConfigError):
+    """A plugin that the project file does not define."""
+
+
+class InheritanceError(ConfigError):
+    """`inherit_from` names itself, in a loop, or a plugin that is not there."""
+
+
+class NotSupportedError(ConfigError):
+    """A documented key or argument whose capability this version does not have."""
+
+
+class PluginError(SingerError):
+    """The plugin's executable is not to be had."""
+
+
+class PluginBuildError(PluginError):
+    """Resolving or packing the plugin's requirements failed."""
+
+
+class InterpreterNotFoundError(PluginError):
+    """The interpreter `python:` asks for is not on this machine."""
+
+
+class CatalogError(SingerError):
+    """The catalog, or a rule applied to it, cannot be used."""
+
+
+class DiscoveryError(CatalogError):
+    """The tap's discovery failed or printed no catalog."""
+
+
+class DiscoveryNeededError(CatalogError):
+    """Streams are unknown and `discover=False` forbids asking the tap."""
+
+
+class UnknownStreamError(CatalogError):
+    """A stream that the tap's catalog does not have."""
+
+
+class SelectionError(CatalogError):
+    """A select, metadata or schema rule that cannot hold."""
+
+
+class StorageError(SingerError):
+    """The store could not be read or written."""
+
+
+class MessageError(SingerError):
+    """A line on a tap's stdout that is no Singer message."""
+
+
+class TapError(SingerError):
+    """A tap's run failed. Nothing of the run was committed."""
+
+
+class TapExitError(TapError):
+    """The tap ended with a non-zero exit code or by a signal."""
+
+
+class TapProtocolError(TapError):
+    """The tap's output breaks the Singer specification in a way that could lose data."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ` Did you mean 'x'?` for the closest known name, or an empty string."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"Did you mean '{close[0]}'?" if close else ""
