@@ -14,8 +14,10 @@
     │   ├── DiscoveryError           the tap could not say what it has
     │   ├── DiscoveryNeededError     discovery is off and nothing is cached
     │   ├── UnknownStreamError       a stream the catalog does not have
-    │   └── SelectionError           a select/metadata/schema rule that cannot hold
+    │   ├── SelectionError           a select/metadata/schema rule that cannot hold
+    │   └── SchemaError              a stream's schema that makes no table
     ├── StorageError                 the store said no
+    ├── ProcessError                 a process could not be started or was lost
     ├── MessageError                 a line that is no Singer message
     └── TapError                     a run of a tap failed; nothing was committed
         ├── TapExitError             exit code or signal
@@ -100,12 +102,28 @@ class SelectionError(CatalogError):
     """A select, metadata or schema rule that cannot hold."""
 
 
+class SchemaError(CatalogError):
+    """A stream's schema cannot become a table: a key that is not there, two properties with one column name."""
+
+
 class StorageError(SingerError):
     """The store could not be read or written."""
 
 
+class ProcessError(SingerError):
+    """A child process could not be started, or its guard was killed."""
+
+
 class MessageError(SingerError):
-    """A line on a tap's stdout that is no Singer message."""
+    """A line on a tap's stdout that is no Singer message.
+
+    Attributes:
+        broken: True for a damaged message (data may be missing), False for a stray line.
+    """
+
+    def __init__(self, reason: str, remedy: str = "", *, broken: bool = True) -> None:
+        self.broken = broken
+        super().__init__(reason, remedy)
 
 
 class TapError(SingerError):

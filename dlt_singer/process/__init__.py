@@ -1,0 +1,172 @@
+"""Run one child under a guard: its stdout in chunks, its stderr line by line, its true exit status.
+
+Whatever ends first, nothing is left: the guard (see guard.py) holds our pipe and ends the child's process
+group and its run directory when that pipe closes. Knows nothing of Singer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import select
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, cast
+
+from dlt_singer.errors import ProcessError
+from dlt_singer.process.guard import RUN_DIR, Spec
+
+__all__ = ["RUN_DIR", "Command", "GuardedProcess"]
+
+_GUARD = Path(__file__).with_name("guard.py")
+_CHUNK_BYTES = 1 << 20
+_STDERR_LINE_BYTES = 1 << 16
+_STDERR_PATIENCE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What to run.
+
+    Attributes:
+        argv: Executable and arguments; `RUN_DIR` in them stands for the run's private directory.
+        env: The child's whole environment.
+        cwd: Working directory.
+        files: Name to text; written 0600 into the run directory (0700), removed however the run ends.
+        grace_s: Seconds between SIGTERM and SIGKILL once the run is stopped.
+    """
+
+    argv: Sequence[str]
+    env: Mapping[str, str] = field(repr=False)
+    cwd: Path
+    files: Mapping[str, str] = field(default_factory=dict, repr=False)
+    grace_s: float = 0.5
+
+
+class GuardedProcess:
+    r"""One child process; started when constructed, gone when `stop` returns.
+
+    Args:
+        command: What to run.
+        on_stderr: Called in a thread of its own with each line of stderr, without its line end.
+
+    Example:
+        >>> command = Command(["echo", "hello"], env={"PATH": os.defpath}, cwd=Path.cwd())
+        >>> process = GuardedProcess(command, on_stderr=print)
+        >>> process.read(timeout_s=5), process.wait()
+        (b'hello\n', 0)
+    """
+
+    def __init__(self, command: Command, on_stderr: Callable[[str], None]) -> None:
+        self._name = command.argv[0]
+        events, child_events = os.pipe()
+        try:
+            self._guard = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(_GUARD), str(child_events)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=[child_events],
+                # A terminal's Ctrl-C must reach us alone; we close the guard's stdin when we end.
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(events)
+            raise
+        finally:
+            os.close(child_events)
+        self._events = os.fdopen(events, encoding="utf-8")
+        # The casts are for the type checker: all three pipes were asked for above.
+        self._stdin = cast("IO[bytes]", self._guard.stdin)
+        self._stdout = cast("IO[bytes]", self._guard.stdout)
+        _widen(self._stdout.fileno())
+        self._poller = select.poll()
+        self._poller.register(self._stdout.fileno(), select.POLLIN | select.POLLHUP)
+        self._drain = threading.Thread(
+            target=_drain,
+            args=(cast("IO[bytes]", self._guard.stderr), on_stderr),
+            daemon=True,
+            name="tap-stderr",
+        )
+        self._drain.start()
+        self._tell(command)
+
+    def read(self, timeout_s: float) -> bytes | None:
+        """Return the next chunk of stdout, b"" at its end, None if nothing came within `timeout_s`."""
+        if not self._poller.poll(timeout_s * 1000):
+            return None
+        return os.read(self._stdout.fileno(), _CHUNK_BYTES)
+
+    def wait(self) -> int:
+        """Wait until the child and all it started are gone.
+
+        Returns:
+            The exit code; negative for the signal that ended the child.
+
+        Raises:
+            ProcessError: The executable could not be started, or the guard was killed.
+        """
+        events = [json.loads(line) for line in self._events]
+        self._guard.wait()
+        self._drain.join(_STDERR_PATIENCE_S)
+        last = events[-1] if events else {}
+        if "failed" in last:
+            raise ProcessError(
+                f"Cannot start '{self._name}': {last['failed']}.", "Check that it exists and may be executed."
+            )
+        if "ended" not in last:
+            _kill_group([event["started"] for event in events if "started" in event])
+            raise ProcessError(
+                f"The process that guards '{self._name}' was killed.", "Out of memory? See the system's log."
+            )
+        return int(last["ended"])
+
+    def stop(self) -> None:
+        """End the child and everything it started; idempotent, returns when all of it is gone."""
+        for pipe in (self._stdin, self._stdout):
+            # A guard that is already gone has nothing left to flush to.
+            with contextlib.suppress(OSError):
+                pipe.close()
+        self._guard.wait()
+        self._drain.join(_STDERR_PATIENCE_S)
+        self._events.close()
+
+    def _tell(self, command: Command) -> None:
+        spec: Spec = {
+            "argv": [*command.argv],
+            "env": {**command.env},
+            "cwd": str(command.cwd),
+            "files": {**command.files},
+            "grace_s": command.grace_s,
+        }
+        # If the guard is gone already, `wait` says so better than a broken pipe does.
+        with contextlib.suppress(BrokenPipeError):
+            self._stdin.write(json.dumps(spec).encode() + b"\n")
+            self._stdin.flush()
+
+
+def _drain(stderr: IO[bytes], on_line: Callable[[str], None]) -> None:
+    with stderr:
+        # A bound on the line: a tap that never ends one must not fill our memory.
+        for line in iter(lambda: stderr.readline(_STDERR_LINE_BYTES), b""):
+            on_line(line.decode(errors="replace").rstrip("\r\n"))
+
+
+def _widen(fd: int) -> None:
+    """Give the pipe a megabyte where the system can (Linux), so that tap and reader switch less often."""
+    set_size = getattr(fcntl, "F_SETPIPE_SZ", None)
+    if set_size is not None:
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(fd, set_size, _CHUNK_BYTES)
+
+
+def _kill_group(pids: Sequence[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, 9)
