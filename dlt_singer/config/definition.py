@@ -1,0 +1,166 @@
+"""A plugin's settings to a `Plugin`: what is checked, defaulted and refused when a plugin is asked for.
+
+In: the environment's section and a name. Out: `Plugin`, or an error that names the key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+from dlt_singer._types import JSON
+from dlt_singer.config.grammar import KINDS, Keys, check_value, plugin_form
+from dlt_singer.config.inheritance import inherited
+from dlt_singer.config.interpolation import Scope, render
+from dlt_singer.config.layers import Settings
+from dlt_singer.config.plugin import Kind, Plugin
+from dlt_singer.config.secret import Setting, reveal
+from dlt_singer.errors import ConfigError
+
+FROM_PROJECT = ("load_path", "discover", "on_error", "parallel", "reservoir")
+"""Keys of a project that are defaults for each of its taps."""
+_KEEP_WRAPPED = ("config", "environment")
+_NOT_YET = (
+    "stream_maps",
+    "reservoir",
+    "parallel",
+    "mask",
+    "partitions",
+    "timeout_s",
+    "idle_timeout_s",
+    "max_line_bytes",
+)
+_NOT_YET_IN_PROJECT = ("extensions", "checkpoint_s")
+_BACKENDS = ("auto", "rows")
+
+
+def define(name: str, kind: str, scope: Scope, root: Path, dotenv: Mapping[str, str]) -> Plugin:
+    """Return the plugin that a project defines under a name.
+
+    Args:
+        name: A name in the map `kind`.
+        kind: `taps`, `targets` or `utilities`.
+        scope: The environment's section and the variables it may refer to.
+        root: The project's directory.
+        dotenv: Variables that only `.env` sets.
+
+    Returns:
+        The plugin, with inheritance applied and its secrets wrapped.
+
+    Raises:
+        InheritanceError: `inherit_from` leads nowhere or round in a circle.
+        ConfigError: A value has the wrong form, or the tap has not exactly one of `pip_url` and `command`.
+    """
+    project = scope.this
+    plugins = project.get(kind)
+    raw, base = inherited(name, plugins if isinstance(plugins, Mapping) else {}, kind)
+    local = Scope(project, scope.environ, load_path=raw.get("load_path"))
+    path = f"{kind}.{name}"
+    spec = {key: render(value, f"{path}.{key}", local) for key, value in raw.items() if value is not None}
+    defaults = {key: render(project[key], key, scope) for key in FROM_PROJECT if project.get(key) is not None}
+    plain = _checked({**defaults, **spec}, plugin_form(kind), path)
+    _check_program(plain, kind, path)
+    targets = project.get("targets")
+    accents = [
+        key for key in spec if isinstance(targets, Mapping) and key in targets and key not in plugin_form(kind)
+    ]
+    shared = render(project.get("environment") or {}, "environment", scope)
+    fields: dict[str, object] = {
+        **_program(plain),
+        **_options(plain, root),
+        "executable": _text(plain, "executable") or base,
+        "environment": {**dotenv, **_mapping(shared), **_mapping(spec.get("environment"))},
+        "config": _mapping(spec.get("config")),
+        "accents": {key: _mapping(spec[key]) for key in accents},
+        "settings": spec,
+        "unsupported": _unsupported(plain, path, project),
+    }
+    return Plugin(
+        name=name,
+        kind=cast("Kind", KINDS[kind]),
+        root=root,
+        **fields,  # type: ignore[arg-type]  # each value has been checked against its form
+    )
+
+
+def _checked(spec: Settings, forms: Keys, path: str) -> dict[str, JSON]:
+    plain = {key: reveal(value) for key, value in spec.items() if key in forms and key not in _KEEP_WRAPPED}
+    for key, value in plain.items():
+        check_value(value, forms[key], f"{path}.{key}")
+    for key in _KEEP_WRAPPED:
+        check_value(spec.get(key), forms[key], f"{path}.{key}")
+    return plain
+
+
+def _check_program(plain: Mapping[str, JSON], kind: str, path: str) -> None:
+    given = [key for key in ("pip_url", "command") if plain.get(key)]
+    if len(given) > 1:
+        raise ConfigError(f"{path} has both a pip_url and a command.", "Keep one of them.")
+    if not given and kind == "taps":
+        raise ConfigError(
+            f"{path} has neither a pip_url nor a command.",
+            "Give it `pip_url: <requirement>`, or `command: [<program>, …]` for one that is there already.",
+        )
+
+
+def _program(plain: Mapping[str, JSON]) -> dict[str, object]:
+    version = plain.get("_version")
+    return {
+        "pip_url": _text(plain, "pip_url"),
+        "command": _texts(plain, "command"),
+        "entrypoint": _text(plain, "entrypoint"),
+        "python": _text(plain, "python"),
+        "version": None if version is None else str(version),
+    }
+
+
+def _options(plain: Mapping[str, JSON], root: Path) -> dict[str, object]:
+    catalog = _text(plain, "catalog")
+    deletes = plain.get("deletes")
+    capabilities = plain.get("capabilities")
+    return {
+        "capabilities": None if capabilities is None else frozenset(_texts(plain, "capabilities")),
+        "select": _texts(plain, "select") or ("*.*",),
+        "streams": _texts(plain, "streams"),
+        "catalog": root / Path(catalog).expanduser() if catalog else None,
+        "deletes": "off" if deletes is False else deletes,
+        **{key: plain[key] for key in _AS_THEY_ARE if plain.get(key) is not None},
+    }
+
+
+_AS_THEY_ARE = (
+    "metadata", "schema", "load_path", "version_column", "max_table_nesting", "backend", "discover",
+    "discover_timeout_s",
+)  # fmt: skip
+
+
+def _unsupported(plain: Mapping[str, JSON], path: str, project: Settings) -> tuple[str, ...]:
+    found = [f"{path}.{key}" for key in _NOT_YET if plain.get(key)]
+    if plain.get("on_error", "fail") != "fail":
+        found.append(f"{path}.on_error other than 'fail'")
+    if plain.get("backend", "auto") not in _BACKENDS:
+        found.append(f"{path}.backend other than {' or '.join(map(repr, _BACKENDS))}")
+    if any(rule.startswith("~") for rule in _texts(plain, "select")):
+        found.append(f"A mask rule ('~') in {path}.select")
+    found += [f"The project's key {key}" for key in _NOT_YET_IN_PROJECT if project.get(key)]
+    return tuple(found)
+
+
+def _text(plain: Mapping[str, JSON], key: str) -> str | None:
+    value = plain.get(key)
+    return value if isinstance(value, str) else None
+
+
+def _texts(plain: Mapping[str, JSON], key: str) -> tuple[str, ...]:
+    match plain.get(key):
+        case str() as text:
+            return (text,)
+        case list() as texts:
+            return tuple(map(str, texts))
+        case _:
+            return ()
+
+
+def _mapping(value: Setting) -> Settings:
+    return value if isinstance(value, Mapping) else {}

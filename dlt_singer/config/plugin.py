@@ -1,0 +1,167 @@
+"""One plugin of a project: typed, immutable, its secrets still wrapped.
+
+In: a plugin's settings, inheritance applied and references rendered. Out: `Plugin`. The methods that begin with
+`resolved` and `secret_values` are the only ones that reveal a secret, so they are called just before a run.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from dlt_singer._types import JSON
+from dlt_singer.config.secret import Setting, mask, reveal, secret_strings
+from dlt_singer.errors import ConfigError, NotSupportedError
+
+Kind: TypeAlias = Literal["tap", "target", "utility"]
+Deletes: TypeAlias = Literal["hard", "soft", "off"]
+_DIRECT_URL = re.compile(r"^[a-z+]+:|@", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Plugin:
+    """A tap, target or utility as the project defines it.
+
+    Attributes:
+        name: Its name in the project file.
+        kind: `tap`, `target` or `utility`.
+        root: The project's directory, which relative paths start from.
+        pip_url: Requirements as written, or None if there is a `command`.
+        command: An executable that is there already, with leading arguments; empty if there is a `pip_url`.
+        executable: Console script inside the environment; by default the name of the root definition.
+        entrypoint: `module:attribute`, which wins over the executable.
+        python: The interpreter asked for, such as `3.10`.
+        version: `_version`, which makes for another build of the same requirements.
+        environment: Variables for the plugin's process, the project's below its own.
+        capabilities: As declared; None if nothing is declared.
+        config: The tap's own configuration.
+        select: Rules in order.
+        streams: Streams to load by default; empty means all that are selected.
+        metadata: Overrides by stream.
+        schema: JSON schema overrides by stream and property.
+        catalog: A catalog file that replaces discovery.
+        load_path: The plugin's, else the project's.
+        accents: A tap's overrides of targets' config, by target.
+        unsupported: Keys that are set, but whose capability this version does not have.
+    """
+
+    name: str
+    kind: Kind = "tap"
+    root: Path = field(default_factory=Path)
+    pip_url: str | None = None
+    command: tuple[str, ...] = ()
+    executable: str = ""
+    entrypoint: str | None = None
+    python: str | None = None
+    version: str | None = None
+    environment: Mapping[str, Setting] = field(default_factory=dict)
+    capabilities: frozenset[str] | None = None
+    config: Mapping[str, Setting] = field(default_factory=dict)
+    select: tuple[str, ...] = ("*.*",)
+    streams: tuple[str, ...] = ()
+    metadata: Mapping[str, Mapping[str, JSON]] = field(default_factory=dict)
+    schema: Mapping[str, Mapping[str, JSON]] = field(default_factory=dict)
+    catalog: Path | None = None
+    load_path: str | None = None
+    version_column: bool = False
+    deletes: Deletes | None = None
+    max_table_nesting: int | None = None
+    backend: str = "auto"
+    discover: bool = True
+    discover_timeout_s: float | None = None
+    accents: Mapping[str, Mapping[str, Setting]] = field(default_factory=dict)
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    unsupported: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.executable:
+            object.__setattr__(self, "executable", self.name)
+
+    def __repr__(self) -> str:
+        return f"Plugin({self.name!r}, kind={self.kind!r})"
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """`pip_url` split as a shell would, local paths absolute."""
+        return tuple(self._located(token) for token in shlex.split(self.pip_url or ""))
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """`command` with a path in its first word absolute; a bare word is left for PATH."""
+        if not self.command:
+            return ()
+        program, *arguments = self.command
+        is_path = "/" in program and not Path(program).is_absolute()
+        return (str(self.root / program) if is_path else program, *arguments)
+
+    def _located(self, token: str) -> str:
+        is_path = token.startswith(".") or ("/" in token and not _DIRECT_URL.search(token))
+        return token if token.startswith("-") or not is_path else str(self.root / token)
+
+    def resolved_config(self) -> dict[str, JSON]:
+        """Return the tap's configuration with every secret in the clear.
+
+        Raises:
+            ConfigError: A variable that the configuration refers to is not set.
+        """
+        return {key: reveal(value) for key, value in self.config.items()}
+
+    def resolved_environment(self) -> dict[str, str]:
+        """Return the variables for the plugin's process, on top of those it inherits.
+
+        Returns:
+            Variables of `.env` that are not set otherwise, the project's, the plugin's, and `ALTO_PLUGIN`.
+
+        Raises:
+            ConfigError: A variable refers to one that is not set.
+        """
+        values = {name: reveal(value) for name, value in self.environment.items()}
+        texts = {name: _as_variable(value) for name, value in values.items() if value is not None}
+        return {**texts, "ALTO_PLUGIN": self.name}
+
+    def secret_values(self) -> frozenset[str]:
+        """Return every string that logs of this plugin must not show.
+
+        Returns:
+            Texts of four characters or more: secrets, values under keys that look secret, passwords in URLs.
+
+        Raises:
+            ConfigError: A variable that a setting refers to is not set.
+        """
+        return frozenset(secret_strings({**self.settings, "config": self.config, "environment": self.environment}))
+
+    def public_config(self) -> dict[str, JSON]:
+        """Return the configuration for display, with `***` for everything that is or looks secret."""
+        masked = mask(self.config)
+        return dict(masked) if isinstance(masked, Mapping) else {}
+
+    def public_settings(self) -> dict[str, JSON]:
+        """Return all settings of the plugin for display, with `***` for secrets."""
+        masked = mask(self.settings)
+        return dict(masked) if isinstance(masked, Mapping) else {}
+
+    def require_supported(self) -> None:
+        """Refuse keys that are part of the grammar but cannot be obeyed yet.
+
+        Raises:
+            NotSupportedError: The first such key, by name.
+        """
+        if self.unsupported:
+            raise NotSupportedError(
+                f"{self.unsupported[0]} (needed by {self.kind} '{self.name}') is not supported by this version.",
+                "Remove it to run without.",
+            )
+
+
+def _as_variable(value: JSON) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str() | int() | float():
+            return str(value)
+        case _:
+            raise ConfigError("A variable of `environment` is a list or a mapping.", "Write plain values.")
