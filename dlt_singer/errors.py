@@ -23,6 +23,8 @@
         ├── TapExitError             exit code or signal
         └── TapProtocolError         RECORD before SCHEMA, record without key, cut line ...
 
+    Terminated                       SIGTERM; a KeyboardInterrupt, so that nothing swallows it
+
 An error carries facts as attributes and never a record's content or a secret.
 """
 
@@ -103,7 +105,7 @@ class SelectionError(CatalogError):
 
 
 class SchemaError(CatalogError):
-    """A stream's schema cannot become a table: a key that is not there, two properties with one column name."""
+    """A stream's schema makes no table: a key that is not there, two properties of one column name."""
 
 
 class StorageError(SingerError):
@@ -136,6 +138,10 @@ class TapExitError(TapError):
 
 class TapProtocolError(TapError):
     """The tap's output breaks the Singer specification in a way that could lose data."""
+
+
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end by SIGTERM while a tap was running."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

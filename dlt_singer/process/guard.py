@@ -1,8 +1,8 @@
 """A small process that stands between us and a tap, so that no tap outlives its pipeline.
 
 Run as a script with the standard library only. stdin: one line of JSON (the spec), then silence; its end
-means stop, however it came about, SIGKILL of the parent included. The tap inherits stdout and stderr. Events go
-as JSON lines to the file descriptor named in argv: `started`, then `ended` (or `failed`) once nothing is left.
+means stop, however it came about, SIGKILL of the parent included. The tap inherits stdout and stderr. Events
+are JSON lines on the file descriptor named in argv: `started`, then `ended` (or `failed`) once all is gone.
 """
 
 from __future__ import annotations

@@ -1,0 +1,225 @@
+"""One run of a tap, shared by the streams that sync together.
+
+In: an iterator of messages. Out: batches of rows per stream, pulled by whoever's turn it is, and for each stream
+the newest STATE behind rows that were all handed over. Holds no thread and no queue without bound; knows nothing
+of the host.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, Literal, Protocol
+
+from dlt_singer.errors import TapError, TapProtocolError, did_you_mean
+from dlt_singer.messages import ActivateVersion, Idle, Message, Record, Schema, State
+from dlt_singer.session.feed import Feed, Rows
+from dlt_singer.session.signals import sigterm_as_interrupt
+from dlt_singer.session.snapshot import Snapshot
+
+__all__ = ["END", "Feed", "Limits", "Rows", "Session"]
+
+_LOCK_PATIENCE_S = 0.2
+
+
+class _End(Enum):
+    END = "end"
+
+
+END: Final = _End.END
+"""Pulled when a stream has nothing more in this run."""
+
+
+class MessageStream(Protocol):
+    """Messages that can be broken off."""
+
+    def __iter__(self) -> Iterator[Message]: ...
+
+    def close(self) -> None:
+        """End whatever produces the messages; idempotent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is held back to make batches.
+
+    Attributes:
+        batch_rows: Rows of one batch.
+        batch_bytes: Bytes of JSON of one batch; a single larger record is a batch of its own.
+        waiting_bytes: Bytes of JSON that may wait for batches, over all streams.
+    """
+
+    batch_rows: int = 5_000
+    batch_bytes: int = 16 << 20
+    waiting_bytes: int = 64 << 20
+
+
+class Session:
+    """The pump: feeds messages into streams until somebody who is pulling has a batch.
+
+    Args:
+        name: The tap's name, for errors.
+        streams: The streams that pull from this session.
+        start: Starts the tap; called at the first pull.
+        limits: Bounds of batches.
+        mix_versions: Streams keep a version column, so several table versions may come in one run.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        streams: Iterable[str],
+        start: Callable[[], MessageStream],
+        limits: Limits = Limits(),
+        *,
+        mix_versions: bool = False,
+    ) -> None:
+        self.name = name
+        self.feeds = {stream: Feed(stream) for stream in streams}
+        self.newest: Snapshot | None = None
+        self._start = start
+        self._limits = limits
+        self._mix_versions = mix_versions
+        self._stream: MessageStream | None = None
+        self._messages: Iterator[Message] = iter(())
+        self._lock = threading.RLock()
+        self._live = len(self.feeds)
+        self._ready = 0
+        self._waiting_bytes = 0
+        self._ended = False
+        self._error: BaseException | None = None
+
+    def pull(self, feed: Feed) -> Rows | Literal[_End.END] | None:
+        """Return the stream's next batch, None if it is another stream's turn, `END` after its last.
+
+        Raises:
+            TapError: The tap failed; every stream of the session gets the error.
+        """
+        if not self._lock.acquire(timeout=_LOCK_PATIENCE_S):
+            return None
+        try:
+            if self._error is not None:
+                raise self._error
+            if not feed.queue and not self._ready and not self._ended:
+                with sigterm_as_interrupt():
+                    self._pump()
+            if feed.queue:
+                self._ready -= 1
+                return feed.queue.popleft()
+            return END if self._ended else None
+        except BaseException as err:
+            self._fail(err)
+            raise
+        finally:
+            self._lock.release()
+
+    def hand_over(self, feed: Feed, rows: Rows) -> None:
+        """Note that a batch reached the host."""
+        with self._lock:
+            feed.hand_over(rows)
+
+    def counts(self, feed: Feed) -> tuple[Snapshot | None, int]:
+        """Return the newest STATE that counts for a stream and how many of its rows stand before it."""
+        with self._lock:
+            return feed.counts(self.newest)
+
+    def close_feed(self, feed: Feed) -> None:
+        """Note that nobody pulls this stream any more; the last one ends the tap."""
+        with self._lock:
+            if not feed.live:
+                return
+            self._ready -= len(feed.queue)
+            self._waiting_bytes -= feed.bytes
+            feed.close(self.newest)
+            self._live -= 1
+            if not self._live:
+                self.close()
+
+    def close(self) -> None:
+        """End the tap and all pulling; idempotent."""
+        with self._lock:
+            if self._error is None and not self._ended:
+                self._error = TapError(f"The run of {self.name} was broken off.")
+            if self._stream is not None:
+                self._stream.close()
+
+    def _fail(self, err: BaseException) -> None:
+        if self._error is None:
+            self._error = err
+        self.close()
+
+    def _pump(self) -> None:
+        if self._stream is None:
+            self._stream = self._start()
+            self._messages = iter(self._stream)
+        for message in self._messages:
+            # In the order of how often they come.
+            if isinstance(message, Record):
+                self._record(message)
+            elif isinstance(message, State):
+                self.newest = Snapshot(message.value)
+            elif isinstance(message, Schema):
+                self._schema(message)
+            elif isinstance(message, ActivateVersion):
+                self._activate(message)
+            elif isinstance(message, Idle):
+                return
+            if self._ready:
+                return
+        for feed in self.feeds.values():
+            self._flush(feed)
+        self._ended = True
+
+    def _record(self, message: Record) -> None:
+        feed = self.feeds.get(message.stream)
+        # A tap may send streams nobody asked for, and goes on with those that need no more.
+        if feed is None or not feed.live:
+            return
+        if feed.schema is None:
+            self._refuse_early_record(message.stream)
+        if message.version is not None and message.version != feed.version:
+            self._version(feed, message.version)
+        size = len(memoryview(message.record))
+        waiting = feed.add(message.record, size, self.newest)
+        self._waiting_bytes += size
+        if waiting >= self._limits.batch_rows or feed.bytes >= self._limits.batch_bytes:
+            self._flush(feed)
+        elif self._waiting_bytes >= self._limits.waiting_bytes:
+            self._flush(max(self.feeds.values(), key=lambda each: each.bytes))
+
+    def _schema(self, message: Schema) -> None:
+        feed = self.feeds.get(message.stream)
+        if feed is not None and feed.live and message != feed.schema:
+            self._flush(feed)
+            feed.schema = message
+
+    def _activate(self, message: ActivateVersion) -> None:
+        feed = self.feeds.get(message.stream)
+        if feed is not None and feed.live and message.version != feed.version:
+            self._version(feed, message.version)
+
+    def _version(self, feed: Feed, version: int) -> None:
+        if feed.version is not None and not self._mix_versions:
+            raise TapProtocolError(
+                f"{self.name} sent two table versions of stream '{feed.stream}' in one run "
+                f"({feed.version} and {version}).",
+                "Set 'version_column: true' on the tap to load both, told apart by '_sdc_table_version'.",
+            )
+        self._flush(feed)
+        feed.version = version
+
+    def _flush(self, feed: Feed) -> None:
+        waiting = feed.bytes
+        if feed.flush(self.newest):
+            self._ready += 1
+            self._waiting_bytes -= waiting
+
+    def _refuse_early_record(self, stream: str) -> None:
+        known = [name for name, feed in self.feeds.items() if feed.schema is not None]
+        raise TapProtocolError(
+            f"{self.name} sent a RECORD of stream '{stream}' before its SCHEMA.",
+            did_you_mean(stream, known) or "Report it to the tap's maintainers.",
+        )

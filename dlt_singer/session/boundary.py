@@ -1,0 +1,113 @@
+"""Rows of a stream without keys that a tap will send again, so that each is loaded once.
+
+Singer bookmarks are inclusive: a run starts with the rows at the bookmark, and with those handed over after the
+last STATE that counted. Their hashes are kept as a multiset; as many equal rows are dropped, no more. Pure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+import msgspec
+
+from dlt_singer._types import JSON
+
+REMEMBERED_ROWS = 10_000
+_TECHNICAL_PREFIX = "_sdc_"
+
+
+class _Comparable(Protocol):
+    def __lt__(self, other: object, /) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One row as the boundary sees it: its hash, its replication value, and whether the last run had it."""
+
+    digest: str
+    value: JSON
+    known: bool
+
+
+class Boundary:
+    """The rows at one stream's edge between two runs.
+
+    Args:
+        remembered: Hashes and counts kept by the last run, None if there were too many to keep.
+        greatest: The replication value the remembered ties have.
+        replication_key: The property the tap bookmarks by; without it only rows after the last counted STATE
+            are remembered.
+    """
+
+    def __init__(self, remembered: Mapping[str, int] | None, greatest: JSON, replication_key: str | None) -> None:
+        self._expected = Counter(remembered or {})
+        self._ties = Counter(remembered or {})
+        self._greatest = greatest
+        self._key = replication_key
+        self._moved = False
+        self._uncounted: deque[tuple[int, Mark]] = deque()
+        self._folded = 0
+
+    def mark(self, rows: Sequence[Mapping[str, object]]) -> list[Mark]:
+        """Compare rows, in order of arrival, with what is expected again; drop those that are `known`."""
+        return [self._mark(row) for row in rows]
+
+    def handed(self, first: int, marks: Sequence[Mark]) -> None:
+        """Note rows that were handed over; `first` is the number of the first of them within the run."""
+        self._uncounted.extend(enumerate(marks, first))
+        # Only so many can be kept for the next run anyway, so do not hold more in memory.
+        while len(self._uncounted) > REMEMBERED_ROWS:
+            self._fold_next()
+
+    def remembered(self, counted: int) -> tuple[dict[str, int] | None, JSON]:
+        """Return what the next run must expect again, given a STATE behind the first `counted` rows of this run.
+
+        Returns:
+            Hashes with counts, None if there are more than `REMEMBERED_ROWS`; and the greatest replication value.
+        """
+        while self._uncounted and self._uncounted[0][0] < counted:
+            self._fold_next()
+        expected = self._ties + Counter(mark.digest for _, mark in self._uncounted if not self._in_ties(mark))
+        too_many = counted < self._folded or expected.total() > REMEMBERED_ROWS
+        return None if too_many else dict(expected), self._greatest
+
+    def _mark(self, row: Mapping[str, object]) -> Mark:
+        digest = row_hash(row)
+        known = self._expected[digest] > 0
+        if known:
+            self._expected[digest] -= 1
+        return Mark(digest, cast("JSON", row.get(self._key)) if self._key else None, known)
+
+    def _fold_next(self) -> None:
+        number, mark = self._uncounted.popleft()
+        self._folded = number + 1
+        if self._key is None:
+            return
+        if _greater(mark.value, self._greatest):
+            self._greatest, self._ties, self._moved = mark.value, Counter(), True
+        if mark.value == self._greatest and not self._in_ties(mark):
+            self._ties[mark.digest] += 1
+
+    def _in_ties(self, mark: Mark) -> bool:
+        """A known row stands in the ties of the last run already, as long as those are still the ties."""
+        return mark.known and not self._moved
+
+
+def row_hash(row: Mapping[str, object]) -> str:
+    """Hash a row by its values, whatever the order of its keys and without technical `_sdc_` columns."""
+    values = {key: value for key, value in row.items() if not key.startswith(_TECHNICAL_PREFIX)}
+    return hashlib.blake2b(msgspec.json.encode(values, order="deterministic"), digest_size=12).hexdigest()
+
+
+def _greater(value: JSON, than: JSON) -> bool:
+    if value is None or than is None:
+        return value is not None
+    try:
+        return bool(cast("_Comparable", than) < value)
+    except TypeError:
+        # A replication key that changes its type has no order; equal values still tie.
+        return value != than
