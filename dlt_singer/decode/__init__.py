@@ -1,0 +1,107 @@
+"""Raw JSON records of one stream in, rows for dlt out: the values in the database are those of the tap.
+
+Decimals are read from their text, text columns take any value as its JSON text, what does not fit its column goes
+to dlt's variant column `<column>__v_<type>`; nothing is nulled, rounded or dropped. Keys without a column are kept.
+JSON cannot say NaN, Infinity or half a surrogate pair: those are read as such words (a double column turns the
+numbers back). Rows are meant for `file_format="parquet"`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import msgspec
+
+from dlt_singer.decode.values import Reader, natural, put, reader_for
+from dlt_singer.errors import MessageError
+
+if TYPE_CHECKING:
+    from dlt_singer.hints import Path, StreamHints
+
+__all__ = ["RowDecoder"]
+
+_Fields: TypeAlias = "dict[str, Reader | _Fields]"
+
+_MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|-?Infinity|NaN', re.DOTALL)
+_ESCAPE: Final = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+)
+_STRAY_BYTE: Final = re.compile("[\udc80-\udcff]")
+
+
+class RowDecoder:
+    """Decodes the records of one stream; made once for each SCHEMA.
+
+    Args:
+        hints: The stream's hints; replace `columns` to decode for other types than the schema's.
+
+    >>> from dlt_singer.hints import stream_hints
+    >>> schema = {"properties": {"price": {"type": "number", "multipleOf": 0.01}}}
+    >>> RowDecoder(stream_hints(schema, [])).decode([b'{"price": 1.10, "extra": 1}'])
+    [{'price': Decimal('1.10'), 'extra': 1}]
+    """
+
+    def __init__(self, hints: StreamHints) -> None:
+        columns = ((path, hints.columns.get(name, {})) for path, name in hints.paths.items())
+        self._fields = _compiled({path: reader for path, column in columns if (reader := reader_for(column))})
+
+    def decode(self, raws: Sequence[bytes | msgspec.Raw]) -> list[dict[str, object]]:
+        """Return one row for each record, in order.
+
+        Args:
+            raws: The JSON text of the records.
+
+        Raises:
+            MessageError: A record is no JSON object.
+        """
+        return [self._row(bytes(raw)) for raw in raws]
+
+    def _row(self, raw: bytes) -> dict[str, object]:
+        try:
+            return _read(raw, self._fields)
+        except ValueError:
+            pass
+        try:
+            return _read(_strict(raw), self._fields)
+        except (ValueError, RecursionError):
+            # no `from`: the parser's words may quote the record
+            raise MessageError("A record is no JSON object.", "Report this to the tap's maintainers.") from None
+
+
+def _compiled(readers: Mapping[Path, Reader]) -> _Fields:
+    """Return `readers` as a tree: what to do with each property, by its name."""
+    heads = dict.fromkeys(path[0] for path in readers)
+    return {
+        head: readers.get((head,)) or _compiled({p[1:]: r for p, r in readers.items() if p[0] == head})
+        for head in heads
+    }
+
+
+def _read(raw: bytes, fields: _Fields) -> dict[str, object]:
+    row: dict[str, object] = {}
+    for name, member in _MEMBERS.decode(raw).items():
+        text = bytes(member)
+        field = fields.get(name, natural)
+        if not isinstance(field, dict):
+            put(row, name, field(text))
+        elif text[:1] == b"{":
+            row[name] = _read(text, field)
+        else:
+            put(row, name, natural(text))
+    return row
+
+
+def _strict(raw: bytes) -> bytes:
+    """Return `raw` with all that Python's json module writes but JSON does not know, as strings."""
+    text = raw.decode("utf-8", "surrogateescape")
+    text = _STRAY_BYTE.sub(lambda byte: f"\\\\x{ord(byte[0]) - 0xDC00:02x}", text)
+    return _TOKEN.sub(_strict_token, text).encode()
+
+
+def _strict_token(token: re.Match[str]) -> str:
+    if not token[0].startswith('"'):
+        return f'"{token[0]}"'
+    return _ESCAPE.sub(lambda escape: f"\\\\{escape[1]}" if escape[1] else escape[0], token[0])
