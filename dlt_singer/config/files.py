@@ -66,6 +66,8 @@ def load_project(
 def read_data_dir(project_file: Path, environ: Mapping[str, str] | None = None) -> Path | None:
     """Return a project's `data_dir` without judging anything else it says.
 
+    Files of secrets and overlays are left alone: dlt asks before it has providers.
+
     Args:
         project_file: The project file.
         environ: Environment variables; None means those of this process.
@@ -80,7 +82,7 @@ def read_data_dir(project_file: Path, environ: Mapping[str, str] | None = None) 
     dotenv = _read_dotenv(project_file.parent)
     variables = _over(own, dotenv)
     env = variables.get("ALTO_ENV") or "default"
-    settings = dict(stack(_read_documents(project_file), env, checked=False))
+    settings = dict(stack(_read_documents(project_file, secrets=False), env, checked=False))
     if text := variables.get("ALTO_DATA_DIR"):
         settings["data_dir"] = text
     return Project(project_file, env, settings, variables).data_dir
@@ -128,11 +130,11 @@ def _read_dotenv(root: Path) -> dict[str, str]:
     return parse_dotenv(_text_of(file)) if file.is_file() else {}
 
 
-def _read_documents(file: Path) -> list[Document]:
+def _read_documents(file: Path, *, secrets: bool = True) -> list[Document]:
     others = sorted(other for form in FORMATS for other in file.parent.glob(f"alto.*.{form}") if other.is_file())
     # As in alto any further `alto.*` file is personal; of these `alto.local` wins, and secrets win over all.
     others.sort(key=lambda other: ("secrets" in other.name, other.name.startswith("alto.local.")))
-    return [_document(each) for each in (file, *others)]
+    return [_document(each) for each in (file, *others) if secrets or "secrets" not in each.name]
 
 
 def _text_of(file: Path) -> str:
