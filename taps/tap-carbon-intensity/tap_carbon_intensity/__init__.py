@@ -1,0 +1,1 @@
+"""Singer tap for the Carbon Intensity API of Great Britain."""
