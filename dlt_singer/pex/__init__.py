@@ -1,0 +1,10 @@
+"""Plugins as executables: resolved by uv, packed by pex, built once and kept by content.
+
+In: a plugin's settings as plain values. Out: the command line and environment that start it.
+Building is the only thing here that takes time, and it says so.
+"""
+
+from dlt_singer.pex.cache import PluginBuild
+from dlt_singer.pex.plugin import PluginExecutable, executable, publish, repair
+
+__all__ = ["PluginBuild", "PluginExecutable", "executable", "publish", "repair"]

@@ -1,0 +1,118 @@
+"""Running uv and pex: their progress goes to the caller, their failure becomes one error.
+
+In: a command and its environment. Out: nothing, or a `PluginBuildError` with the tool's own last words,
+without credentials. The child never outlives the call.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dlt_singer.errors import PluginBuildError
+from dlt_singer.storage import redact_url
+
+_SLOW_AFTER_S = 3.0
+_PROGRESS = re.compile(r"\s*(Resolved|Prepared|Installed|Downloading|Building|Built|Updating|Updated) ")
+_NOISE = re.compile(r"\s*$|Using |Creating virtual|Activate with|warning: |\s*[+~-] \S+==")
+_KEPT_LINES = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """Where the tools of one build run.
+
+    Attributes:
+        plugin: The plugin's name, for messages.
+        directory: The build's private directory.
+        root: The project's root, where the tools are started.
+        variables: The environment of the tools.
+        on_progress: Takes one line of progress.
+    """
+
+    plugin: str
+    directory: Path
+    root: Path
+    variables: Mapping[str, str]
+    on_progress: Callable[[str], None]
+
+    def run(self, command: Sequence[str | Path], doing: str) -> None:
+        """Run a tool to its end.
+
+        Args:
+            command: The tool and its arguments.
+            doing: What fails if it fails, as in "installing its requirements".
+
+        Raises:
+            PluginBuildError: The tool failed.
+        """
+        started, said = time.monotonic(), deque[str](maxlen=200)
+        with subprocess.Popen(
+            [str(part) for part in command],
+            cwd=self.root,
+            env=dict(self.variables),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as tool:
+            try:
+                for line in tool.stdout or ():
+                    said.append(line.rstrip())
+                    if _PROGRESS.match(line) and time.monotonic() - started > _SLOW_AFTER_S:
+                        self.on_progress(f"{self.plugin}: {redact_url(line.strip())}")
+            except BaseException:
+                tool.kill()
+                raise
+        if tool.returncode:
+            raise self._failed(doing, tool.returncode, said)
+
+    def _failed(self, doing: str, code: int, said: Sequence[str]) -> PluginBuildError:
+        lines = [redact_url(line) for line in said if not _NOISE.match(line)][-_KEPT_LINES:]
+        text = "\n".join(f"    {line}" for line in lines) or f"    (no output, exit code {code})"
+        private = str(self.directory)
+        reason = f"{doing} failed for {self.plugin}:\n{text.replace(private, '…')}\n"
+        return PluginBuildError(reason, _remedy(" ".join(lines)))
+
+
+def tool_variables(environ: Mapping[str, str], pip: Mapping[str, str], directory: Path) -> dict[str, str]:
+    """Return the environment for uv and pex: the user's, without what would steer them elsewhere.
+
+    Args:
+        environ: The environment of this process.
+        pip: pip's settings in uv's words.
+        directory: The build's private directory, which also takes temporary files.
+    """
+    steering = ("PEX_", "PYTHON", "CONDA", "VIRTUAL_ENV", "__PEX", "UV_PYTHON", "UV_PROJECT", "UV_SYSTEM")
+    kept = {name: value for name, value in environ.items() if not name.startswith(steering)}
+    return {
+        **kept,
+        **pip,
+        "NO_COLOR": "1",
+        "TMPDIR": str(directory),
+        "UV_NO_PROGRESS": "1",
+        "UV_PYTHON_DOWNLOADS": "never",
+        "UV_LINK_MODE": os.environ.get("UV_LINK_MODE", "copy"),
+        "PEX_IGNORE_RCFILES": "true",
+        "PYTHONWARNINGS": "ignore",
+    }
+
+
+def _remedy(said: str) -> str:
+    lowered = said.lower()
+    if "failed to fetch" in lowered or "error sending request" in lowered or "dns error" in lowered:
+        return "Check the network, the index URL and its credentials."
+    if "not found in the package registry" in lowered or "no versions of" in lowered:
+        return "Check name and version in `pip_url`, or name another index with --extra-index-url."
+    if "requires-python" in lowered or "python version" in lowered or "python>=" in lowered:
+        return "Choose another interpreter with `python:`, or another version in `pip_url`."
+    if "failed to build" in lowered or "build backend" in lowered:
+        return "Try an older `python:`, or a version that has a wheel for this one."
+    return "Correct `pip_url`; its requirements are installed as `uv pip install` would."
