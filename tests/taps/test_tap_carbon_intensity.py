@@ -366,7 +366,6 @@ def test_nothing_is_asked_when_the_bookmark_lies_behind_the_end(tap: TapCommand,
         pytest.param([(429, {"Retry-After": "0"})], id="429 with seconds to wait"),
         pytest.param([(503, {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"})], id="503 with a date to wait for"),
         pytest.param([(500, {})], id="500 without advice"),
-        pytest.param([(502, {"Retry-After": "0"}), (429, {"Retry-After": "0"})], id="two in a row"),
     ],
 )
 def test_a_passing_failure_is_retried_and_loses_nothing(
@@ -389,6 +388,17 @@ def test_retry_after_is_waited_for(tap: TapCommand, api: Api) -> None:
     refused, served = api.asked_at
     assert served - refused >= 2.0
     assert len(run.records("region")) == len(REGIONS)
+
+
+def test_a_lasting_failure_ends_the_run_after_five_tries_and_says_so(tap: TapCommand, api: Api) -> None:
+    api.failures.extend([(503, {"Retry-After": "0"})] * 9)
+
+    run = tap(select=["entry"])
+
+    assert run.code != 0
+    assert len(api.asked) == 5
+    assert f"answered 503 Service Unavailable to {api.url}/regional/intensity/" in run.stderr
+    assert "resumes from its state" in run.stderr
 
 
 def test_any_other_code_ends_the_run_at_once_and_says_why(tap: TapCommand, api: Api) -> None:
