@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
-from dlt_singer.decode.values import Reader, natural, put, reader_for
+from dlt_singer.decode.values import Reader, Variant, natural, reader_for
 from dlt_singer.errors import MessageError
 
 if TYPE_CHECKING:
-    from dlt_singer.hints import Path, StreamHints
+    from dlt_singer.hints import ColumnHint, DataType, Path, StreamHints
 
 __all__ = ["RowDecoder"]
 
@@ -47,6 +47,7 @@ class RowDecoder:
     def __init__(self, hints: StreamHints) -> None:
         columns = ((path, hints.columns.get(name, {})) for path, name in hints.paths.items())
         self._fields = _compiled({path: reader for path, column in columns if (reader := reader_for(column))})
+        self._variants: dict[str, DataType] = {}
 
     def decode(self, raws: Sequence[bytes | msgspec.Raw]) -> list[dict[str, object]]:
         """Return one row for each record, in order.
@@ -59,16 +60,46 @@ class RowDecoder:
         """
         return [self._row(bytes(raw)) for raw in raws]
 
+    @property
+    def variants(self) -> dict[str, ColumnHint]:
+        """Hints for the variant columns that the rows so far need: give them to dlt along with the rows.
+
+        Without them dlt guesses the type from the first value, and fails on the next that is not of that type.
+        """
+        return {
+            name: {"name": name, "data_type": kind, "nullable": True, "variant": True}
+            for name, kind in self._variants.items()
+        }
+
     def _row(self, raw: bytes) -> dict[str, object]:
         try:
-            return _read(raw, self._fields)
+            return self._object(raw, self._fields, "")
         except ValueError:
             pass
         try:
-            return _read(_strict(raw), self._fields)
+            return self._object(_strict(raw), self._fields, "")
         except (ValueError, RecursionError):
             # no `from`: the parser's words may quote the record
             raise MessageError("A record is no JSON object.", "Report this to the tap's maintainers.") from None
+
+    def _object(self, raw: bytes, fields: _Fields, prefix: str) -> dict[str, object]:
+        row: dict[str, object] = {}
+        for name, member in _MEMBERS.decode(raw).items():
+            text = bytes(member)
+            field = fields.get(name, natural)
+            if not isinstance(field, dict):
+                value = field(text)
+            elif text[:1] == b"{":
+                value = self._object(text, field, f"{prefix}{name}__")
+            else:
+                value = natural(text)
+            if isinstance(value, Variant):
+                variant = value.beside(name)
+                self._variants[prefix + variant] = value.kind
+                row[variant] = value.value
+            else:
+                row[name] = value
+        return row
 
 
 def _compiled(readers: Mapping[Path, Reader]) -> _Fields:
@@ -78,20 +109,6 @@ def _compiled(readers: Mapping[Path, Reader]) -> _Fields:
         head: readers.get((head,)) or _compiled({p[1:]: r for p, r in readers.items() if p[0] == head})
         for head in heads
     }
-
-
-def _read(raw: bytes, fields: _Fields) -> dict[str, object]:
-    row: dict[str, object] = {}
-    for name, member in _MEMBERS.decode(raw).items():
-        text = bytes(member)
-        field = fields.get(name, natural)
-        if not isinstance(field, dict):
-            put(row, name, field(text))
-        elif text[:1] == b"{":
-            row[name] = _read(text, field)
-        else:
-            put(row, name, natural(text))
-    return row
 
 
 def _strict(raw: bytes) -> bytes:

@@ -1,7 +1,7 @@
 """The JSON text of one value in, the Python value that dlt loads exactly into a column of a given type out.
 
-What the column cannot hold comes back as it is where dlt's normaliser refuses it (and makes its variant column),
-or as a `Variant` where dlt would guess, round or fail. Knows the quirks of dlt's coercion, not dlt itself.
+What the column cannot hold comes back as a `Variant`: left alone, dlt would guess at it, round it, fail, or make
+a variant column of a type that the next misfit fails on. Knows the quirks of dlt's coercion, not dlt itself.
 """
 
 from __future__ import annotations
@@ -11,15 +11,31 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from functools import partial
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
+
+if TYPE_CHECKING:
+    from dlt_singer.hints import DataType
 
 Reader: TypeAlias = Callable[[bytes], object]
 
 _LONG_NUMBER: Final = re.compile(rb"[0-9]{16}|[0-9][eE][+-]?[0-9]{3}")
+"""Finds every number that a double or a 64-bit integer may not hold (and some that they do)."""
+_DAY: Final = r"\d{4}-\d\d-\d\d"
+_CLOCK: Final = r"(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,6}0*)?)?"
+_UTC: Final = r"Z|[+-]00(?::?00)?"
+_TIMESTAMP: Final = re.compile(
+    rf"{_DAY}(?:[T ]{_CLOCK}(?:{_UTC}|([+-](?:[01]\d|2[0-3])(?::?[0-5]\d)?))?)?", re.ASCII
+)
+"""What dlt reads to the microsecond; it would guess at `2024` or `1700000000`, and round beyond six digits."""
+_DATE: Final = re.compile(rf"({_DAY})(?:[T ]00:00(?::00(?:\.0+)?)?(?:{_UTC})?)?", re.ASCII)
+_TIME: Final = re.compile(rf"({_CLOCK})(?:{_UTC})?", re.ASCII)
+
+_NUMBER: Final = re.compile(rb"[0-9]{16}|[0-9][eE][+-]?[0-9]{3}")
 """Finds every number that a double or a 64-bit integer may not hold (and some that they do)."""
 _TIMESTAMP: Final = re.compile(
     r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,6}0*)?)?(?:Z|[+-]\d\d(?::?\d\d)?)?)?", re.ASCII
@@ -31,9 +47,9 @@ _TIME: Final = re.compile(r"(\d\d:\d\d(?::\d\d(?:\.\d{1,6}0*)?)?)(?:Z|[+-]00:?00
 _NUMBER: Final = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _WHOLE: Final = re.compile(rb"-?[0-9]+")
 _CONSTANTS: Final = {"NaN", "Infinity", "-Infinity"}
+_VARIANTS: Final[Mapping[type, DataType]] = {str: "text", int: "bigint", float: "double", bool: "bool"}
 _DEFAULT_DECIMAL: Final = (38, 9)
 _EDGE_YEARS: Final = ("0001-", "9999-")
-_UTC_ENDS: Final = ("Z", "+00:00", "-00:00")
 _INT64: Final = range(-(2**63), 2**63)
 _INT64_DIGITS: Final = 19
 
@@ -42,7 +58,7 @@ _INT64_DIGITS: Final = 19
 class Variant:
     """A value for dlt's variant column `<column>__v_<kind>` instead of the column itself."""
 
-    kind: str
+    kind: DataType
     value: object
 
     def beside(self, name: str) -> str:
@@ -68,14 +84,6 @@ def reader_for(column: Mapping[str, object]) -> Reader | None:
     return partial(_decimal, context, Decimal(1).scaleb(-scale))
 
 
-def put(row: dict[str, object], name: str, value: object) -> None:
-    """Set `name` in `row`, or its variant."""
-    if type(value) is Variant:
-        row[value.beside(name)] = value.value
-    else:
-        row[name] = value
-
-
 def _text(raw: bytes) -> object:
     if raw[:1] == b'"':
         return msgspec.json.decode(raw)
@@ -85,38 +93,32 @@ def _text(raw: bytes) -> object:
 def _bigint(raw: bytes) -> object:
     if _WHOLE.fullmatch(raw):
         return _integer_or_text(raw.decode())
-    if raw[:1] == b'"':
-        return _number_in_text(raw, _bigint)
     if not _is_number(raw):
-        return natural(raw)
+        return _number_in_text(raw, _bigint)
     exact = Decimal(raw.decode())
     if exact.adjusted() >= _INT64_DIGITS:
         return Variant("text", raw.decode())
     if exact == exact.to_integral_value():
         return _integer_or_text(str(int(exact)))
     inexact = float(exact)
-    return Variant("text", raw.decode()) if inexact.is_integer() else inexact
+    return Variant("text", raw.decode()) if inexact.is_integer() else Variant("double", inexact)
 
 
 def _double(raw: bytes) -> object:
-    if raw[:1] == b'"':
-        return _number_in_text(raw, _double)
     if not _is_number(raw):
-        return natural(raw)
+        return _number_in_text(raw, _double)
     text = raw.decode()
     value = float(text)
     if math.isinf(value) or (value == 0 and Decimal(text) != 0):
         return Variant("text", text)
     if _WHOLE.fullmatch(raw) and int(value) != int(text):
-        return _integer_or_text(text, variant=True)
+        return _misfit(_integer_or_text(text))
     return value
 
 
 def _decimal(context: Context, unit: Decimal, raw: bytes) -> object:
-    if raw[:1] == b'"':
-        return _number_in_text(raw, partial(_decimal, context, unit))
     if not _is_number(raw):
-        return natural(raw)
+        return _number_in_text(raw, partial(_decimal, context, unit))
     try:
         return context.quantize(Decimal(raw.decode()), unit)
     except (Inexact, InvalidOperation):
@@ -127,29 +129,31 @@ def _bool(raw: bytes) -> object:
     if raw in (b"0", b"1"):
         return raw == b"1"
     value = natural(raw)
-    # dlt's normaliser also takes "yes", "1", 7 or 0.5 for a truth value
-    if isinstance(value, str):
-        return value if value.lower() in ("true", "false") else Variant("text", value)
-    return _guessable(value)
+    # of "yes", 7 or 0.5 dlt would make a truth value too
+    fits = isinstance(value, bool) or (isinstance(value, str) and value.lower() in ("true", "false"))
+    return value if fits else _misfit(value)
 
 
 def _timestamp(raw: bytes) -> object:
     value = natural(raw)
-    if not isinstance(value, str):
-        return _guessable(value)
-    text = value.upper()
-    if not _TIMESTAMP.fullmatch(text):
-        return _unless_refused(value)
+    text = value.upper() if isinstance(value, str) else ""
+    match = _TIMESTAMP.fullmatch(text)
+    if match is None or not _exists(text):
+        return _misfit(value)
     # at either end of the calendar dlt overflows on the way to UTC
-    return Variant("text", value) if text.startswith(_EDGE_YEARS) and not text.endswith(_UTC_ENDS) else text
+    return _misfit(value) if match[1] and text.startswith(_EDGE_YEARS) else text
 
 
 def _date(raw: bytes) -> object:
-    return _matched(natural(raw), _DATE)
+    value = natural(raw)
+    match = _DATE.fullmatch(value) if isinstance(value, str) else None
+    return match[1] if match and _exists(match[1]) else _misfit(value)
 
 
 def _time(raw: bytes) -> object:
-    return _matched(natural(raw), _TIME)
+    value = natural(raw)
+    match = _TIME.fullmatch(value) if isinstance(value, str) else None
+    return match[1] if match else _misfit(value)
 
 
 def _json(raw: bytes) -> object:
@@ -162,53 +166,39 @@ def _json(raw: bytes) -> object:
     return json.dumps(raw.decode())
 
 
-def _matched(value: object, pattern: re.Pattern[str]) -> object:
-    if not isinstance(value, str):
-        return _guessable(value)
-    match = pattern.fullmatch(value)
-    return match[1] if match else _unless_refused(value)
-
-
-def _unless_refused(text: str) -> object:
-    # dlt refuses what does not start like a number; of `2024`, `1700000000` or `10` it would make a point in time
-    return Variant("text", text) if text.strip()[:1].isdecimal() or text.strip()[:1] in "+-" else text
-
-
-def _guessable(value: object) -> object:
-    # dlt reads numbers as seconds since 1970, or as truth values
-    if type(value) is int:
-        return Variant("bigint", value)
-    return Variant("double", value) if type(value) is float else value
-
-
 def _number_in_text(raw: bytes, read: Reader) -> object:
-    """Return what `read` makes of a number in a string; a number that is written in any other way stays text."""
-    text = msgspec.json.decode(raw, type=str)
-    if text in _CONSTANTS and read is _double:
-        return text
-    if _NUMBER.fullmatch(text.encode()):
-        value = read(text.encode())
-        return value if type(value) is not Variant else Variant("text", text)
-    return Variant("text", text) if _python_number(text) else text
+    """Return what `read` makes of a number in a string; any other value is a misfit."""
+    value = natural(raw)
+    if not isinstance(value, str):
+        return _misfit(value)
+    if value in _CONSTANTS and read is _double:
+        return value
+    number = read(value.encode()) if _NUMBER.fullmatch(value.encode()) else None
+    return Variant("text", value) if number is None or isinstance(number, Variant) else number
 
 
-def _python_number(text: str) -> bool:
-    """Tell whether dlt would take `text` for a number, which JSON does not: 007, 0x10, 1_000, inf."""
-    stripped = text.strip()
+def _misfit(value: object) -> object:
+    """Return the variant of a scalar; objects and arrays dlt spreads over columns and tables of their own."""
+    kind = _VARIANTS.get(type(value))
+    return Variant(kind, value) if kind else value
+
+
+def _exists(text: str) -> bool:
     try:
-        return stripped.startswith("0x") or float(stripped) is not None
+        date.fromisoformat(text[:10])
     except ValueError:
         return False
+    return True
 
 
 def _is_number(raw: bytes) -> bool:
     return raw[:1] in b"-0123456789"
 
 
-def _integer_or_text(text: str, *, variant: bool = False) -> object:
+def _integer_or_text(text: str) -> object:
     if len(text) > _INT64_DIGITS + 1 or (value := int(text)) not in _INT64:
         return Variant("text", text)
-    return Variant("bigint", value) if variant else value
+    return value
 
 
 def _float_or_text(text: str) -> object:
@@ -219,13 +209,11 @@ def _float_or_text(text: str) -> object:
 def _lifted(value: object) -> object:
     """Move variants inside of objects and arrays to the keys of their variant columns."""
     if isinstance(value, dict):
-        row: dict[str, object] = {}
-        for name, member in value.items():
-            put(row, name, _lifted(member))
-        return row
+        members = ((name, _lifted(member)) for name, member in value.items())
+        return dict((m.beside(n), m.value) if isinstance(m, Variant) else (n, m) for n, m in members)
     if isinstance(value, list):
-        members = [_lifted(member) for member in value]
-        return [{m.beside("value"): m.value} if type(m) is Variant else m for m in members]
+        lifted = (_lifted(member) for member in value)
+        return [{m.beside("value"): m.value} if isinstance(m, Variant) else m for m in lifted]
     return value
 
 

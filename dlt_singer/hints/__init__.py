@@ -16,10 +16,11 @@ from dlt_singer.errors import SchemaError, did_you_mean
 from dlt_singer.hints.resolve import Resolver
 from dlt_singer.hints.shape import Shape
 
-__all__ = ["ColumnHint", "Disposition", "Path", "StreamHints", "stream_hints"]
+__all__ = ["ColumnHint", "DataType", "Disposition", "Path", "StreamHints", "stream_hints"]
 
 Path: TypeAlias = tuple[str, ...]
 """A property and the objects around it, outermost first."""
+DataType: TypeAlias = Literal["text", "bigint", "double", "decimal", "bool", "timestamp", "date", "time", "json"]
 Disposition: TypeAlias = Literal["replace", "merge", "append"]
 
 
@@ -27,11 +28,12 @@ class ColumnHint(TypedDict, total=False):
     """What we say of a column, in the keys of dlt's `TColumnSchema`."""
 
     name: str
-    data_type: Literal["text", "bigint", "double", "decimal", "bool", "timestamp", "date", "time", "json"]
+    data_type: DataType
     nullable: bool
     precision: int
     scale: int
     description: str
+    variant: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +108,7 @@ def stream_hints(  # noqa: PLR0913  # the keyword ones are options
         paths[path] = name
         if shape.note:
             kind = columns[name].get("data_type", "whatever the values are")
-            warnings.append(
-                f"Stream '{stream}', property '{'.'.join(path)}': {shape.note}; the column is {kind}."
-            )
+            warnings.append(f"Stream '{stream}', property '{'.'.join(path)}': {shape.note}; the column is {kind}.")
     primary_key = tuple(paths[(key,)] for key in keys)
     return StreamHints(columns, primary_key, _disposition(replication_method, keys), tuple(warnings), paths)
 
@@ -152,8 +152,7 @@ def _check_keys(stream: str, keys: Sequence[str], properties: Mapping[str, Shape
         if key not in properties:
             raise SchemaError(
                 f"Stream '{stream}' has the key property '{key}', which its schema does not have.",
-                did_you_mean(key, properties)
-                or "Set the right `key-properties` for the stream under `metadata`.",
+                did_you_mean(key, properties) or "Set the right `key-properties` for the stream under `metadata`.",
             )
         if properties[key].kind in ("object", "array"):
             raise SchemaError(

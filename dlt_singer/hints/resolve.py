@@ -24,9 +24,7 @@ _FORMATS: Final[Mapping[str, Kind]] = {"date-time": "timestamp", "date": "date",
 _TYPE_NAMES: Final[Mapping[type, str]] = {
     type(None): "null", bool: "boolean", int: "integer", float: "number", str: "string",
 }  # fmt: skip
-_SQL_TYPE: Final = re.compile(
-    r"\s*([a-z][a-z0-9_ ]*?)\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?\s*", re.IGNORECASE
-)
+_SQL_TYPE: Final = re.compile(r"\s*([a-z][a-z0-9_ ]*?)\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?\s*", re.IGNORECASE)
 _SQL_KINDS: Final[Mapping[str, Kind]] = {
     **dict.fromkeys(("tinyint", "smallint", "int", "integer", "bigint"), "bigint"),
     **dict.fromkeys(("float", "double", "double precision", "real"), "double"),
@@ -93,9 +91,7 @@ class Resolver:
             return Shape("json")
         return Shape("object", properties={k: self.shape(v, depth + 1, refs) for k, v in properties.items()})
 
-    def _flattened(
-        self, node: JSONObject, refs: frozenset[str], depth: int
-    ) -> tuple[JSONObject, frozenset[str]]:
+    def _flattened(self, node: JSONObject, refs: frozenset[str], depth: int) -> tuple[JSONObject, frozenset[str]]:
         """Return `node` with its `$ref` and `allOf` merged in."""
         if depth > _MAX_DEPTH:
             raise _RecursiveReferenceError
@@ -135,17 +131,13 @@ def _items(value: JSON) -> Sequence[JSON]:
 def _says_type(branch: JSON) -> bool:
     # branches such as {"required": ["a"]} or {"not": {…}} constrain values, they do not add a type
     keys = {"type", "$ref", "anyOf", "oneOf", "allOf", "enum", "const", "properties", "items", "format"}
-    return isinstance(branch, bool) or (
-        isinstance(branch, Mapping) and (not branch or bool(keys & set(branch)))
-    )
+    return isinstance(branch, bool) or (isinstance(branch, Mapping) and (not branch or bool(keys & set(branch))))
 
 
 def _inheriting(own: JSONObject, branch: JSON) -> JSON:
     if not isinstance(branch, Mapping):
         return branch
-    shared = {
-        key: value for key, value in own.items() if key not in ("type", "description", "x-sql-datatype")
-    }
+    shared = {key: value for key, value in own.items() if key not in ("type", "description", "x-sql-datatype")}
     untyped = not {"type", "$ref", "allOf", "anyOf", "oneOf", "enum", "const"} & set(branch)
     typed = {"type": own["type"]} if untyped and "type" in own else {}
     return {**shared, **typed, **branch}

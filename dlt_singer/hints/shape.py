@@ -54,9 +54,7 @@ def decimal(digits: int | None, scale: int | None) -> Shape:
     digits = MAX_DIGITS - scale if digits is None else digits
     if digits >= 0 and 0 <= scale <= MAX_DIGITS and 1 <= digits + scale <= MAX_DIGITS:
         return Shape("decimal", digits, scale)
-    note = (
-        f"a decimal of {digits}+{scale} digits exceeds {MAX_DIGITS}; what does not fit goes to a text variant"
-    )
+    note = f"a decimal of {digits}+{scale} digits exceeds {MAX_DIGITS}; what does not fit goes to a text variant"
     return Shape("decimal", MAX_DIGITS - DEFAULT_SCALE, DEFAULT_SCALE, note=note)
 
 
