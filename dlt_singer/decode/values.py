@@ -35,15 +35,6 @@ _TIMESTAMP: Final = re.compile(
 _DATE: Final = re.compile(rf"({_DAY})(?:[T ]00:00(?::00(?:\.0+)?)?(?:{_UTC})?)?", re.ASCII)
 _TIME: Final = re.compile(rf"({_CLOCK})(?:{_UTC})?", re.ASCII)
 
-_NUMBER: Final = re.compile(rb"[0-9]{16}|[0-9][eE][+-]?[0-9]{3}")
-"""Finds every number that a double or a 64-bit integer may not hold (and some that they do)."""
-_TIMESTAMP: Final = re.compile(
-    r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,6}0*)?)?(?:Z|[+-]\d\d(?::?\d\d)?)?)?", re.ASCII
-)
-"""What dlt reads to the microsecond; it would guess at `2024` or `1700000000`, and round beyond six digits."""
-_DATE: Final = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ]00:00(?::00(?:\.0+)?)?(?:Z|[+-]00:?00)?)?", re.ASCII)
-_TIME: Final = re.compile(r"(\d\d:\d\d(?::\d\d(?:\.\d{1,6}0*)?)?)(?:Z|[+-]00:?00)?", re.ASCII)
-
 _NUMBER: Final = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _WHOLE: Final = re.compile(rb"-?[0-9]+")
 _CONSTANTS: Final = {"NaN", "Infinity", "-Infinity"}
