@@ -1,7 +1,7 @@
 """dlt's run context for a project with `data_dir`: each clone keeps its own pipelines and its own local files.
 
-In: dlt's question where it runs, asked once on `import dlt`. Out: a context rooted at the project, or None for
-dlt's own. Imports nothing of ours until a project file is found; `DLT_*` variables and workspaces win.
+In: dlt's question where it runs, asked when a context is first needed. Out: a context rooted at the project, or
+None for dlt's own. Imports nothing of ours until a project file is found; `DLT_*` variables and workspaces win.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def plug_run_context(run_dir: str | None, runtime_kwargs: Mapping[str, object] |
 
     from dlt_singer.config import read_data_dir
 
-    # An unreadable file stops the import: it may ask for a place of its own, and to go on in dlt's shared one
-    # would load into another clone's pipeline. Whatever else is wrong in it is for those who use it to say.
+    # An unreadable file stops dlt here: it may ask for a place of its own, and to go on in the shared one would
+    # load into another clone's pipeline. Whatever else is wrong in it is for those who use it to say.
     data_dir = read_data_dir(file)
     return None if data_dir is None else SingerRunContext(str(file.parent), str(data_dir))
 
