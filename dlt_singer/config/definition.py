@@ -55,8 +55,11 @@ def define(name: str, kind: str, scope: Scope, root: Path, dotenv: Mapping[str, 
     project = scope.this
     plugins = project.get(kind)
     raw, base = inherited(name, plugins if isinstance(plugins, Mapping) else {}, kind)
-    local = Scope(project, scope.environ, load_path=raw.get("load_path"))
     path = f"{kind}.{name}"
+    # A plugin's load path may be made from the project's; all its other settings see its own.
+    load_path = render(raw.get("load_path"), f"{path}.load_path", scope)
+    local = Scope(project, scope.environ, load_path)
+    raw = {**raw, "load_path": load_path}
     spec = {key: render(value, f"{path}.{key}", local) for key, value in raw.items() if value is not None}
     defaults = {key: render(project[key], key, scope) for key in FROM_PROJECT if project.get(key) is not None}
     plain = _checked({**defaults, **spec}, plugin_form(kind), path)

@@ -1,0 +1,119 @@
+from collections.abc import Callable
+
+import pytest
+
+from dlt_singer.config import Overlays, Project
+from dlt_singer.errors import (
+    ConfigError,
+    NotSupportedError,
+    UnknownKeyError,
+    UnknownPluginError,
+)
+
+LoadYaml = Callable[..., Project]
+
+TAP = "default: {taps: {tap-x: {pip_url: tap-x, config: {n: 1, apiKey: old, keep: true}, select: [a.*]}}}"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "default: {taps: {tap-x: {pip_url: x, selct: []}}}",
+            r"'selct' at default\.taps\.tap-x\.selct in alto\.yaml\. Did you mean 'select'\?.*_version",
+        ),
+        ("default: {projct_name: a}", r"'projct_name' at default\.projct_name .*'project_name'"),
+        ("default: {targets: {target-y: {select: []}}}", r"default\.targets\.target-y\.select"),
+        ("default: {taps: {tap-x: {target-y: {}}}}", r"default\.taps\.tap-x\.target-y"),
+    ],
+    ids=["plugin key", "project key", "key of another kind", "unknown target"],
+)
+def test_an_unknown_key_is_refused_with_its_path_and_a_suggestion(load: LoadYaml, text: str, message: str) -> None:
+    with pytest.raises(UnknownKeyError, match=message):
+        load(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("default: {taps: {tap-x: {config: [a]}}}", r"taps\.tap-x\.config .*type list; expected a mapping"),
+        ("default: {taps: {tap-x: {python: 3.10}}}", r"taps\.tap-x\.python .*type float.*quotes"),
+        ("default: {taps: {tap-x: {version_column: 'no'}}}", r"version_column .*expected true or false"),
+        ("default: {taps: {tap-x: {deletes: softly}}}", r"deletes .*one of hard, soft, off"),
+        ("default: {taps: {tap-x: {max_table_nesting: -1}}}", r"max_table_nesting .*zero or more"),
+        ("default: {filesystem: ftp}", r"filesystem .*one of file, s3"),
+        ("default: {taps: [tap-x]}", r"default\.taps .*mapping"),
+        ("default: [1]", r"'default' .*type list"),
+        ("[1]", r"top level .*type list"),
+    ],
+)
+def test_a_value_of_another_form_is_refused_with_its_path(load: LoadYaml, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load(text)
+
+
+@pytest.mark.parametrize("layer", ["files", "environ", "arguments"])
+def test_overlays_obey_the_same_grammar(load: LoadYaml, layer: str) -> None:
+    with pytest.raises(UnknownKeyError, match=r"taps\.tap-x\.selct in"):
+        load(TAP, overlays=Overlays(**{layer: {"tap_x": {"selct": "a"}}}))
+    with pytest.raises(UnknownKeyError, match=r"'tap_xx' in .*Did you mean 'tap_x'"):
+        load(TAP, overlays=Overlays(**{layer: {"tap_xx": {"select": "a"}}}))
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [("{}", "neither a pip_url nor a command"), ("{pip_url: x, command: [x]}", "both a pip_url and a command")],
+    ids=["neither", "both"],
+)
+def test_a_tap_needs_exactly_one_program_once_it_is_asked_for(load: LoadYaml, spec: str, message: str) -> None:
+    project = load(f"default: {{taps: {{tap-x: {spec}}}}}")
+
+    with pytest.raises(ConfigError, match=message):
+        project.tap("tap-x")
+
+
+def test_an_unknown_tap_is_refused_with_a_suggestion_and_all_names(load: LoadYaml) -> None:
+    project = load("default: {taps: {tap-github: {}, tap-csv: {}}}")
+
+    with pytest.raises(UnknownPluginError) as caught:
+        project.tap("tap-githb")
+
+    assert str(caught.value) == (
+        "No plugin 'tap-githb' in alto.yaml. Did you mean 'tap-github'? Known taps: tap-github, tap-csv."
+    )
+
+
+@pytest.mark.parametrize(
+    ("project_key", "tap_key", "named"),
+    [
+        ("", "stream_maps: [m.py]", "stream_maps"),
+        ("", "reservoir: true", "reservoir"),
+        ("", "mask: {a: hash}", "mask"),
+        ("", "partitions: [a]", "partitions"),
+        ("", "parallel: 2", "parallel"),
+        ("", "on_error: skip", "on_error"),
+        ("", "backend: arrow", "backend"),
+        ("", "select: ['~a.b']", "select"),
+        ("", "idle_timeout_s: 5", "idle_timeout_s"),
+        ("", "timeout_s: 5", "timeout_s"),
+        ("", "max_line_bytes: 5", "max_line_bytes"),
+        ("extensions: [rill],", "", "extensions"),
+        ("reservoir: true,", "", "reservoir"),
+        ("parallel: 2,", "", "parallel"),
+    ],
+)
+def test_a_key_without_its_capability_is_refused_by_name_just_before_a_run(
+    load: LoadYaml, project_key: str, tap_key: str, named: str
+) -> None:
+    tap = load(f"default: {{{project_key} taps: {{tap-x: {{pip_url: x, {tap_key}}}}}}}").tap("tap-x")
+
+    with pytest.raises(NotSupportedError, match=f"{named}.*tap 'tap-x'"):
+        tap.require_supported()
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["reservoir: false", "parallel: false", "on_error: fail", "backend: rows", "select: ['a.*']", "mask: null"],
+)
+def test_a_key_that_asks_for_nothing_new_is_fine(load: LoadYaml, key: str) -> None:
+    load(f"default: {{extensions: [], taps: {{tap-x: {{pip_url: x, {key}}}}}}}").tap("tap-x").require_supported()
