@@ -1,0 +1,21 @@
+"""The Singer catalog: its model, select rules and the user's overrides. Pure; operations return new ones."""
+
+from __future__ import annotations
+
+from dlt_singer.catalog.model import Breadcrumb, Catalog, PropertyPath, Stream
+from dlt_singer.catalog.overrides import with_metadata, with_schema
+from dlt_singer.catalog.rules import mask_rules
+from dlt_singer.catalog.selection import Selection, narrow, select
+
+__all__ = [
+    "Breadcrumb",
+    "Catalog",
+    "PropertyPath",
+    "Selection",
+    "Stream",
+    "mask_rules",
+    "narrow",
+    "select",
+    "with_metadata",
+    "with_schema",
+]
