@@ -10,7 +10,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,10 +101,9 @@ class Source:
     @contextmanager
     def locked(self, key: str) -> Iterator[None]:
         """Hold the key's lock; wait for whoever has it."""
-        locks = self.cache / ".locks"
         try:
-            locks.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(locks / key)
+            (self.cache / ".locks").mkdir(parents=True, exist_ok=True)
+            lock = _lock(self.cache, key)
             try:
                 lock.acquire(timeout=0)
             except Timeout:
@@ -186,19 +185,18 @@ def _private(cache: Path, key: str) -> Iterator[Path]:
     directory = cache / ".build" / key
     directory.parent.mkdir(parents=True, exist_ok=True)
     for left in directory.parent.iterdir():
-        lock = FileLock(cache / ".locks" / left.name.partition(".")[0])
-        try:
-            # Whoever still builds there holds the lock; ours is held by us.
-            with lock.acquire(timeout=0):
-                shutil.rmtree(left, ignore_errors=True)
-        except Timeout:
-            continue
-    shutil.rmtree(directory, ignore_errors=True)
+        # Whoever still builds there holds the lock; this key's is held by the caller.
+        with suppress(Timeout), nullcontext() if left == directory else _lock(cache, left.name).acquire(0):
+            shutil.rmtree(left, ignore_errors=True)
     directory.mkdir(mode=0o700)
     try:
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _lock(cache: Path, key: str) -> FileLock:
+    return FileLock(cache / ".locks" / key)
 
 
 def _flush(path: Path) -> None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +64,7 @@ class Workshop:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            start_new_session=True,
         ) as tool:
             try:
                 for line in tool.stdout or ():
@@ -69,7 +72,9 @@ class Workshop:
                     if _PROGRESS.match(line) and time.monotonic() - started > _SLOW_AFTER_S:
                         self.on_progress(f"{self.plugin}: {redact_url(line.strip())}")
             except BaseException:
-                tool.kill()
+                # The whole group: uv and pex start build backends of their own.
+                with suppress(ProcessLookupError):
+                    os.killpg(tool.pid, signal.SIGKILL)
                 raise
         if tool.returncode:
             raise self._failed(doing, tool.returncode, said)

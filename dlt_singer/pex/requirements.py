@@ -230,7 +230,9 @@ def _named(word: str) -> str:
 
 
 def _existing(root: Path, place: str) -> Path:
-    path = Path(os.path.normpath(root.absolute() / Path(place).expanduser()))
+    # os.path, because Path.expanduser raises for a user that is not there.
+    expanded = os.path.expanduser(place)  # noqa: PTH111 - see above
+    path = Path(os.path.normpath(root.absolute() / expanded))
     if not path.exists():
         raise ConfigError(
             f"pip_url names '{redact_url(place)}', but {path} is not there.",
