@@ -77,7 +77,7 @@ def define(name: str, kind: str, scope: Scope, root: Path, dotenv: Mapping[str, 
         "config": _mapping(spec.get("config")),
         "accents": {key: _mapping(spec[key]) for key in accents},
         "settings": spec,
-        "unsupported": _unsupported(plain, path, project),
+        "unsupported": _unsupported(plain, {key: f"{path}.{key}" for key in spec}, project),
     }
     return Plugin(
         name=name,
@@ -138,15 +138,18 @@ _AS_THEY_ARE = (
 )  # fmt: skip
 
 
-def _unsupported(plain: Mapping[str, JSON], path: str, project: Settings) -> tuple[str, ...]:
-    found = [f"{path}.{key}" for key in _NOT_YET if plain.get(key)]
+def _unsupported(plain: Mapping[str, JSON], own: Mapping[str, str], project: Settings) -> tuple[str, ...]:
+    def place(key: str) -> str:
+        return own.get(key, f"The project's key {key}")
+
+    found = [place(key) for key in _NOT_YET if plain.get(key)]
     if plain.get("on_error", "fail") != "fail":
-        found.append(f"{path}.on_error other than 'fail'")
+        found.append(f"{place('on_error')} other than 'fail'")
     if plain.get("backend", "auto") not in _BACKENDS:
-        found.append(f"{path}.backend other than {' or '.join(map(repr, _BACKENDS))}")
+        found.append(f"{place('backend')} other than {' or '.join(map(repr, _BACKENDS))}")
     if any(rule.startswith("~") for rule in _texts(plain, "select")):
-        found.append(f"A mask rule ('~') in {path}.select")
-    found += [f"The project's key {key}" for key in _NOT_YET_IN_PROJECT if project.get(key)]
+        found.append(f"A mask rule ('~') in {place('select')}")
+    found += [place(key) for key in _NOT_YET_IN_PROJECT if project.get(key)]
     return tuple(found)
 
 

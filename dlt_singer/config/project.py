@@ -80,12 +80,12 @@ class Project:
     @property
     def storage_url(self) -> str:
         """Where the store is; without `storage_url` and `filesystem` it is `.alto` beside the project file."""
-        return store.storage_url(self._rendered(), self.root, self.home)
+        return store.storage_url(self._store_settings(), self.root, self.home)
 
     @property
     def storage_options(self) -> Settings:
         """Options for fsspec, secrets wrapped."""
-        return store.storage_options(self._rendered())
+        return store.storage_options(self._store_settings())
 
     def resolved_storage_options(self) -> dict[str, JSON]:
         """Return the options for fsspec with every secret in the clear.
@@ -138,7 +138,9 @@ class Project:
         Raises:
             ConfigError: The value has another form than its key asks for.
         """
-        return self._rendered().get(key)
+        value = render(self.settings.get(key), key, self.scope)
+        check_value(value, project_form[key], key)
+        return value
 
     def public_settings(self) -> dict[str, JSON]:
         """Return everything the environment says, for display, with `***` for secrets."""
@@ -150,20 +152,13 @@ class Project:
         """What settings may refer to."""
         return Scope(self.settings, self.environ)
 
-    def _rendered(self) -> Settings:
-        return {
-            key: render(value, key, self.scope) for key, value in self.settings.items() if key not in PLUGIN_MAPS
-        }
+    def _store_settings(self) -> Settings:
+        return {key: self.setting(key) for key in self.settings if key in store.KEYS}
 
     def _text(self, key: str) -> str | None:
-        if (raw := self.settings.get(key)) is None:
-            return None
-        value = reveal(render(raw, key, self.scope))
+        value = reveal(self.setting(key))
         check_value(value, project_form[key], key)
         return value if isinstance(value, str) else None
-
-
-PLUGIN_MAPS = ("taps", "targets", "utilities")
 
 
 class Plugins(Mapping[str, Plugin]):

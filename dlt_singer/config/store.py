@@ -8,13 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from dlt_singer.config.grammar import STORE_SETTINGS
+from dlt_singer.config.grammar import STORE_SETTINGS, STORES
 from dlt_singer.config.secret import Setting, reveal
 from dlt_singer.errors import ConfigError
 
 _PROTOCOLS = {"adls": "abfs", "azdl": "abfs"}
 _FAMILIES = ({"s3", "s3a"}, {"gs", "gcs"}, {"adls", "azdl", "abfs", "abfss", "az"})
 DEFAULT_BUCKET_PATH = "alto"
+KEYS = frozenset({
+    "storage_url", "filesystem", "bucket", "bucket_path", "project_name", *STORE_SETTINGS,
+    *(f"{store}_{end}" for store in STORES for end in ("kwargs", "settings")),
+})  # fmt: skip
+"""The project keys that say where and how to store."""
 
 
 def storage_url(settings: Mapping[str, Setting], root: Path, home: Path) -> str:

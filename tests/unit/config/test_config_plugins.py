@@ -158,6 +158,14 @@ def test_a_remote_store_needs_a_bucket_and_a_name(load: LoadYaml, missing: str) 
         _ = load(f"default: {json.dumps(keys)}").storage_url
 
 
+def test_a_reference_that_leads_nowhere_harms_only_its_own_key(load: LoadYaml, tmp_path: Path) -> None:
+    project = load("default: {load_path: '@format {this.nothing}', project_name: p}")
+
+    assert (project.project_name, project.storage_url) == ("p", f"{tmp_path}/.alto")
+    with pytest.raises(ConfigError, match="load_path refers to"):
+        _ = project.load_path
+
+
 def test_every_spelling_of_store_options_is_read_and_the_most_specific_wins(load: LoadYaml) -> None:
     project = load(
         """
