@@ -34,6 +34,8 @@ class ColumnHint(TypedDict, total=False):
     scale: int
     description: str
     variant: bool
+    dedup_sort: Literal["asc", "desc"]
+    hard_delete: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from dlt_singer.hints.shape import MAX_DIGITS, Kind, Shape, decimal, union
 _MAX_DEPTH: Final = 24
 _MAX_NODES: Final = 20_000
 _INT64: Final = 2**63
+_STRUCTURES: Final = ("object", "array", "json")
 _DECIMAL_FORMATS: Final = {"singer.decimal", "x-singer.decimal"}
 _FORMATS: Final[Mapping[str, Kind]] = {"date-time": "timestamp", "date": "date", "time": "time"}
 _TYPE_NAMES: Final[Mapping[type, str]] = {
@@ -65,6 +66,9 @@ class Resolver:
         except _RecursiveReferenceError:
             return Shape("json")
         shape = self._declared(flat, depth, refs)
+        ref = node.get("$ref")
+        if shape.kind == "any" and isinstance(ref, str) and self._target(ref) is None:
+            shape = Shape("any", note=f"its reference '{ref}' leads nowhere")
         description = flat.get("description")
         return replace(shape, description=description) if isinstance(description, str) else shape
 
@@ -110,17 +114,14 @@ class Resolver:
         return flat, refs
 
     def _target(self, ref: str) -> JSON:
-        path, node = ref.removeprefix("#"), self._document
-        if path == ref:
-            return {}
-        for part in unquote(path).split("/")[1:]:
+        """Return what a local reference points to; None if there is no such thing."""
+        node: JSON = self._document if ref.startswith("#") else None
+        for part in unquote(ref).split("/")[1:]:
             key = part.replace("~1", "/").replace("~0", "~")
-            if isinstance(node, Mapping) and key in node:
-                node = node[key]
-            elif not isinstance(node, str | Mapping) and key.isdecimal() and int(key) < len(_items(node)):
-                node = _items(node)[int(key)]
+            if isinstance(node, Mapping):
+                node = node.get(key)
             else:
-                return {}
+                node = dict(enumerate(_items(node))).get(int(key)) if key.isdecimal() and len(key) < 9 else None  # noqa: PLR2004  # any index
         return node
 
 
@@ -219,8 +220,8 @@ def _integer(node: JSONObject) -> Shape:
     if node.get("format") in _DECIMAL_FORMATS:
         return _singer_decimal(node)
     widest = max((abs(bound) for bound in _bounds(node)), default=Decimal(0))
-    # 2**63 itself is what becomes of 2**63 - 1 in a schema that went through floats
-    if widest <= _INT64:
+    # 2**63 is what becomes of 2**63 - 1 in a schema that went through floats, and prints as a little more
+    if widest <= _INT64 or float(widest) == float(_INT64):
         return Shape("bigint")
     digits = widest.adjusted() + 1
     if digits > MAX_DIGITS:
@@ -266,12 +267,12 @@ _SCALARS: Final[Mapping[str, Callable[[JSONObject], Shape]]] = {
 
 
 def _sql_override(shape: Shape, sql_type: JSON) -> Shape:
-    """Apply the SDK's `x-sql-datatype` to a scalar; an unknown name changes nothing."""
-    if not isinstance(sql_type, str) or shape.kind in ("object", "array", "null"):
+    """Apply the SDK's `x-sql-datatype`; a name that is unknown or cannot hold the value changes nothing."""
+    if not isinstance(sql_type, str) or shape.kind == "null":
         return shape
     match = _SQL_TYPE.fullmatch(sql_type)
     kind = _SQL_KINDS.get(match[1].lower()) if match else None
-    if match is None or kind is None or (shape.kind == "json" and kind != "text"):
+    if match is None or kind is None or (shape.kind in _STRUCTURES and kind not in ("json", "text")):
         return shape
     if kind != "decimal":
         return Shape(kind, description=shape.description)

@@ -23,8 +23,13 @@ DEFAULT_SCALE = 9
 _BIGINT_DIGITS = 19
 _STRUCTURES = {"object", "array", "json"}
 _SINGER_WORDS = {
-    "text": "string", "bigint": "integer", "double": "number", "bool": "boolean", "timestamp": "date-time",
-}  # fmt: skip
+    "text": "string",
+    "bigint": "integer",
+    "double": "number",
+    "bool": "boolean",
+    "timestamp": "date-time",
+    "json": "object",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ def decimal(digits: int | None, scale: int | None) -> Shape:
     digits = MAX_DIGITS - scale if digits is None else digits
     if digits >= 0 and 0 <= scale <= MAX_DIGITS and 1 <= digits + scale <= MAX_DIGITS:
         return Shape("decimal", digits, scale)
-    note = f"a decimal of {digits}+{scale} digits exceeds {MAX_DIGITS}; what does not fit goes to a text variant"
+    note = f"{digits} and {scale} digits are more than {MAX_DIGITS}, so what does not fit goes to a text variant"
     return Shape("decimal", MAX_DIGITS - DEFAULT_SCALE, DEFAULT_SCALE, note=note)
 
 
@@ -85,6 +90,8 @@ def _joined(members: list[Shape]) -> Shape:  # noqa: PLR0911  # a table of cases
             return _widest_decimal(members)
         case [_]:
             return members[0]
+        case ["json", "object"]:
+            return Shape("json")
         case ["bigint", "double"]:
             return Shape("double")
         case _ if "any" in kinds:
