@@ -133,7 +133,15 @@ class TapError(SingerError):
 
 
 class TapExitError(TapError):
-    """The tap ended with a non-zero exit code or by a signal."""
+    """The tap ended with a non-zero exit code or by a signal.
+
+    Attributes:
+        exit_code: What it ended with; negative for a signal.
+    """
+
+    def __init__(self, reason: str, remedy: str = "", *, exit_code: int) -> None:
+        self.exit_code = exit_code
+        super().__init__(reason, remedy)
 
 
 class TapProtocolError(TapError):

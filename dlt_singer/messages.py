@@ -80,9 +80,7 @@ class Idle(msgspec.Struct, frozen=True):
 
 Message: TypeAlias = Record | Schema | State | ActivateVersion | Batch | Idle
 
-_envelope: msgspec.json.Decoder[Message] = msgspec.json.Decoder(
-    Record | Schema | State | ActivateVersion | Batch
-)
+_envelope: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Record | Schema | State | ActivateVersion | Batch)
 _SINGER_TYPES = frozenset({"RECORD", "SCHEMA", "STATE", "ACTIVATE_VERSION", "BATCH"})
 
 

@@ -220,9 +220,7 @@ class Store:
         if isinstance(err, ValueError) and "rotocol" in str(err):
             from fsspec import available_protocols
 
-            return (
-                f"{did_you_mean(protocol, available_protocols())} Use s3, gs, abfs, file or a path.".lstrip()
-            )
+            return f"{did_you_mean(protocol, available_protocols())} Use s3, gs, abfs, file or a path.".lstrip()
         if isinstance(err, PermissionError):
             return "Give this user access, or point the project at another place."
         return "Check the address, the credentials and the driver's options."

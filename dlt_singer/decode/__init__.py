@@ -74,7 +74,7 @@ class RowDecoder:
     def _row(self, raw: bytes) -> dict[str, object]:
         try:
             return self._object(raw, self._fields, "")
-        except ValueError:
+        except (ValueError, RecursionError):
             pass
         try:
             return self._object(_strict(raw), self._fields, "")

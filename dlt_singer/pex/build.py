@@ -26,14 +26,16 @@ from dlt_singer.storage import redact_url
 
 # Loads the entry point without calling it: a tap's `--help` might start a sync, its import does not.
 _LOOK = """
-import importlib, json, sys
-from importlib.metadata import entry_points
-found = entry_points()
-found = found.select(group="console_scripts") if hasattr(found, "select") else found.get("console_scripts", ())
-scripts = {point.name: point.value for point in found}
-value = sys.argv[1] if ":" in sys.argv[1] else scripts.get(sys.argv[1], "")
-print(json.dumps(scripts))
-sys.stdout.flush()
+import importlib, sys
+value = sys.argv[1]
+if ":" not in value:
+    try:
+        from importlib.metadata import entry_points
+    except ImportError:  # before Python 3.8
+        sys.exit()
+    found = entry_points()
+    found = found.select(group="console_scripts") if hasattr(found, "select") else found["console_scripts"]
+    value = {point.name: point.value for point in found}.get(value, "")
 if value:
     importlib.import_module(value.partition(":")[0].strip())
 """
@@ -98,6 +100,8 @@ def build_pex(requirements: Requirements, interpreter: Interpreter, start: Start
         "prepend",
         "--sh-boot",
     ]
+    # uv has judged the versions; pex would refuse what --no-deps and --override allowed.
+    pack.append("--ignore-errors")
     private: list[str | Path] = ["--pex-root", shop.directory / "pex_root", "--tmpdir", shop.directory]
     shop.run([*pack, *private, *requirements.pack_flags, "--output-file", pex], "Packing")
     return Built(pex, lock)

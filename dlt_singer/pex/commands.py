@@ -114,10 +114,12 @@ def _remedy(said: str) -> str:
     lowered = said.lower()
     if "failed to fetch" in lowered or "error sending request" in lowered or "dns error" in lowered:
         return "Check the network, the index URL and its credentials."
-    if "not found in the package registry" in lowered or "no versions of" in lowered:
+    if "not found in the package registry" in lowered or "no version" in lowered:
         return "Check name and version in `pip_url`, or name another index with --extra-index-url."
-    if "requires-python" in lowered or "python version" in lowered or "python>=" in lowered:
+    if re.search(r"requires-python|python version|\bdepends on python\b", lowered):
         return "Choose another interpreter with `python:`, or another version in `pip_url`."
+    if "no solution found" in lowered:
+        return "Loosen a version in `pip_url`, or overrule one of its dependencies with `--override FILE`."
     if "failed to build" in lowered or "build backend" in lowered:
         return "Try an older `python:`, or a version that has a wheel for this one."
     return "Correct `pip_url`; its requirements are installed as `uv pip install` would."

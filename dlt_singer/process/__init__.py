@@ -14,6 +14,7 @@ import select
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,6 +103,17 @@ class GuardedProcess:
         if not self._poller.poll(timeout_s * 1000):
             return None
         return os.read(self._stdout.fileno(), _CHUNK_BYTES)
+
+    def read_all(self, timeout_s: float) -> bytes | None:
+        """Return all of stdout once it ends, None if it has not ended after `timeout_s`."""
+        deadline = time.monotonic() + timeout_s
+        chunks: list[bytes] = []
+        while (left_s := deadline - time.monotonic()) > 0:
+            chunk = self.read(left_s)
+            if chunk == b"":
+                return b"".join(chunks)
+            chunks.append(chunk or b"")
+        return None
 
     def wait(self) -> int:
         """Wait until the child and all it started are gone.

@@ -8,7 +8,7 @@ of the host.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal, Protocol
@@ -60,9 +60,11 @@ class Limits:
 class Session:
     """The pump: feeds messages into streams until somebody who is pulling has a batch.
 
+    Threads take turns by `lock`; hold it around several calls that belong together.
+
     Args:
         name: The tap's name, for errors.
-        streams: The streams that pull from this session.
+        streams: The streams that pull from this session, each under the names its messages may use.
         start: Starts the tap; called at the first pull.
         limits: Bounds of batches.
         mix_versions: Streams keep a version column, so several table versions may come in one run.
@@ -71,21 +73,22 @@ class Session:
     def __init__(
         self,
         name: str,
-        streams: Iterable[str],
+        streams: Mapping[str, str],
         start: Callable[[], MessageStream],
         limits: Limits = Limits(),
         *,
         mix_versions: bool = False,
     ) -> None:
         self.name = name
-        self.feeds = {stream: Feed(stream) for stream in streams}
+        self.feeds = {stream: Feed(stream) for stream in streams.values()}
+        self._by_name = {name: self.feeds[stream] for name, stream in streams.items()}
         self.newest: Snapshot | None = None
         self._start = start
         self._limits = limits
         self._mix_versions = mix_versions
         self._stream: MessageStream | None = None
         self._messages: Iterator[Message] = iter(())
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._live = len(self.feeds)
         self._ready = 0
         self._waiting_bytes = 0
@@ -98,7 +101,7 @@ class Session:
         Raises:
             TapError: The tap failed; every stream of the session gets the error.
         """
-        if not self._lock.acquire(timeout=_LOCK_PATIENCE_S):
+        if not self.lock.acquire(timeout=_LOCK_PATIENCE_S):
             return None
         try:
             if self._error is not None:
@@ -114,21 +117,21 @@ class Session:
             self._fail(err)
             raise
         finally:
-            self._lock.release()
+            self.lock.release()
 
     def hand_over(self, feed: Feed, rows: Rows) -> None:
         """Note that a batch reached the host."""
-        with self._lock:
+        with self.lock:
             feed.hand_over(rows)
 
     def counts(self, feed: Feed) -> tuple[Snapshot | None, int]:
         """Return the newest STATE that counts for a stream and how many of its rows stand before it."""
-        with self._lock:
+        with self.lock:
             return feed.counts(self.newest)
 
     def close_feed(self, feed: Feed) -> None:
         """Note that nobody pulls this stream any more; the last one ends the tap."""
-        with self._lock:
+        with self.lock:
             if not feed.live:
                 return
             self._ready -= len(feed.queue)
@@ -140,11 +143,16 @@ class Session:
 
     def close(self) -> None:
         """End the tap and all pulling; idempotent."""
-        with self._lock:
+        with self.lock:
             if self._error is None and not self._ended:
                 self._error = TapError(f"The run of {self.name} was broken off.")
             if self._stream is not None:
                 self._stream.close()
+
+    @property
+    def failed(self) -> bool:
+        """Whether the run ended before the tap did."""
+        return self._error is not None
 
     def _fail(self, err: BaseException) -> None:
         if self._error is None:
@@ -174,7 +182,7 @@ class Session:
         self._ended = True
 
     def _record(self, message: Record) -> None:
-        feed = self.feeds.get(message.stream)
+        feed = self._by_name.get(message.stream)
         # A tap may send streams nobody asked for, and goes on with those that need no more.
         if feed is None or not feed.live:
             return
@@ -191,13 +199,13 @@ class Session:
             self._flush(max(self.feeds.values(), key=lambda each: each.bytes))
 
     def _schema(self, message: Schema) -> None:
-        feed = self.feeds.get(message.stream)
+        feed = self._by_name.get(message.stream)
         if feed is not None and feed.live and message != feed.schema:
             self._flush(feed)
             feed.schema = message
 
     def _activate(self, message: ActivateVersion) -> None:
-        feed = self.feeds.get(message.stream)
+        feed = self._by_name.get(message.stream)
         if feed is not None and feed.live and message.version != feed.version:
             self._version(feed, message.version)
 
@@ -218,7 +226,7 @@ class Session:
             self._waiting_bytes -= waiting
 
     def _refuse_early_record(self, stream: str) -> None:
-        known = [name for name, feed in self.feeds.items() if feed.schema is not None]
+        known = [name for name, feed in self._by_name.items() if feed.schema is not None]
         raise TapProtocolError(
             f"{self.name} sent a RECORD of stream '{stream}' before its SCHEMA.",
             did_you_mean(stream, known) or "Report it to the tap's maintainers.",

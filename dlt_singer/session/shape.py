@@ -1,0 +1,158 @@
+"""A stream's SCHEMA and options made into what the host needs: hints, and rows from a batch. Pure.
+
+Rows are decoded, deselected properties removed, keys checked, rows the last run had dropped, and technical
+columns added: `_sdc_sequence` where the last record of a key must win, `_sdc_table_version` on request,
+`_sdc_deleted_at` for deletes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from dlt_singer._types import JSON
+from dlt_singer.decode import RowDecoder
+from dlt_singer.errors import MessageError, TapProtocolError
+from dlt_singer.hints import ColumnHint, DataType, Disposition, stream_hints
+from dlt_singer.messages import Schema
+from dlt_singer.session.feed import Rows
+
+SEQUENCE = "_sdc_sequence"
+VERSION = "_sdc_table_version"
+DELETED_AT = "_sdc_deleted_at"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOptions:
+    """What is known of a stream besides its SCHEMA.
+
+    Attributes:
+        stream: Its name.
+        replication_method: From the catalog.
+        replication_key: From the catalog; else the SCHEMA's first bookmark property.
+        key_properties: Stand in for a SCHEMA that names none.
+        schema_overrides: JSON schemas of properties that replace the tap's.
+        deselected: Properties that are removed if the tap sends them all the same.
+        deletes: How `_sdc_deleted_at` is obeyed: `hard`, `soft` or `off`.
+        version_column: Keep the table version of each row in `_sdc_table_version`.
+        max_table_nesting: dlt's limit for nested tables.
+        normalize: dlt's naming convention for one identifier.
+    """
+
+    stream: str
+    replication_method: str | None = None
+    replication_key: str | None = None
+    key_properties: tuple[str, ...] = ()
+    schema_overrides: Mapping[str, JSON] = field(default_factory=dict)
+    deselected: Collection[str] = ()
+    deletes: str = "soft"
+    version_column: bool = False
+    max_table_nesting: int | None = None
+    normalize: Callable[[str], str] = str
+
+
+class Shape:
+    """Rows and hints of one stream under one SCHEMA.
+
+    Args:
+        schema: The SCHEMA.
+        options: What else is known.
+
+    Raises:
+        SchemaError: A key is no property, or two properties share a column.
+        TapProtocolError: The schema is no JSON object.
+    """
+
+    def __init__(self, schema: Schema, options: StreamOptions) -> None:
+        self.options = options
+        self.schema = schema
+        self.key_properties = tuple(schema.key_properties or options.key_properties)
+        self.replication_key = options.replication_key or next(iter(schema.bookmark_properties or ()), None)
+        self.hints = stream_hints(
+            self._json_schema(),
+            self.key_properties,
+            options.replication_method,
+            self.replication_key,
+            stream=options.stream,
+            max_table_nesting=options.max_table_nesting,
+            normalize=options.normalize,
+        )
+        self._decoder = RowDecoder(self.hints)
+
+    @property
+    def disposition(self) -> Disposition:
+        """How the stream's table is written if the user does not say."""
+        return self.hints.disposition
+
+    @property
+    def repeats_rows(self) -> bool:
+        """Whether runs overlap in rows that no key can tell apart: the tap repeats the rows at its bookmark."""
+        return self.options.replication_method == "INCREMENTAL" and not self.key_properties
+
+    def columns(self, *, merges: bool) -> dict[str, ColumnHint]:
+        """Return the column hints as of the rows decoded so far, technical columns included."""
+        return {**self.hints.columns, **self._decoder.variants, **self._technical_columns(merges=merges)}
+
+    def rows(self, batch: Rows) -> list[dict[str, object]]:
+        """Decode a batch.
+
+        Raises:
+            TapProtocolError: A record is no JSON object or lacks its key.
+        """
+        try:
+            rows = self._decoder.decode(batch.raws)
+        except MessageError as err:
+            raise TapProtocolError(f"Stream '{self.options.stream}': {err.reason}", err.remedy) from None
+        for name in self.options.deselected:
+            for row in rows:
+                row.pop(name, None)
+        self._check_keys(batch, rows)
+        if self.options.version_column:
+            for row in rows:
+                row[VERSION] = batch.version
+        return rows
+
+    def _json_schema(self) -> dict[str, JSON]:
+        try:
+            schema: dict[str, JSON] = msgspec.json.decode(self.schema.schema, type=dict)
+        except msgspec.ValidationError:
+            raise TapProtocolError(
+                f"The SCHEMA of stream '{self.options.stream}' holds no JSON object as its schema.",
+                "Report it to the tap's maintainers.",
+            ) from None
+        properties = schema.get("properties")
+        own = properties if isinstance(properties, Mapping) else {}
+        kept = {name: value for name, value in own.items() if name not in self.options.deselected}
+        return {**schema, "properties": {**kept, **self.options.schema_overrides}}
+
+    def _check_keys(self, batch: Rows, rows: list[dict[str, object]]) -> None:
+        for key in self.key_properties:
+            for position, row in enumerate(rows):
+                if row.get(key) is None:
+                    raise TapProtocolError(
+                        f"Record {batch.first + position + 1} of stream '{self.options.stream}' has no value "
+                        f"for its key '{key}'.",
+                        "Nothing was loaded. Set other `key-properties` for the stream under `metadata`, "
+                        "or report it to the tap's maintainers.",
+                    )
+
+    def _technical_columns(self, *, merges: bool) -> dict[str, ColumnHint]:
+        columns: dict[str, ColumnHint] = {}
+        if merges:
+            columns[SEQUENCE] = _column(SEQUENCE, "bigint", "Order of arrival; the last record of a key wins.")
+            columns[SEQUENCE]["dedup_sort"] = "desc"
+        if self.options.version_column:
+            columns[VERSION] = _column(VERSION, "bigint", "The tap's table version.")
+        if self.options.replication_method == "LOG_BASED" and self.options.deletes != "off":
+            columns[DELETED_AT] = _column(DELETED_AT, "timestamp", "When the source deleted the row.")
+        if merges and self.options.deletes == "hard":
+            deleted = columns.get(DELETED_AT) or self.hints.columns.get(DELETED_AT)
+            if deleted is not None:
+                columns[DELETED_AT] = {**deleted, "hard_delete": True}
+        return columns
+
+
+def _column(name: str, data_type: DataType, description: str) -> ColumnHint:
+    return ColumnHint(name=name, data_type=data_type, nullable=True, description=description)

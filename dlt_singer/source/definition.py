@@ -1,0 +1,130 @@
+"""What a call of `singer` defines: a tap, its catalog as selected, and how its streams are read.
+
+Lazy: with streams given or the catalog kept, nothing is started before an extract asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import cached_property
+
+from dlt.extract.resource import DltResource
+from dlt.extract.source import DltSource
+
+from dlt_singer.catalog import Selection, Stream
+from dlt_singer.errors import DiscoveryNeededError
+from dlt_singer.session.shape import StreamOptions
+from dlt_singer.session.slots import Group
+from dlt_singer.tap import BaseCatalog, Sync, Tap, announce
+
+_NAMED_STREAMS = 6
+
+
+class Definition:
+    """A tap as one source uses it; compared by identity.
+
+    Args:
+        tap: The tap.
+        refresh_catalog: Discover anew, once, even if the catalog is kept.
+    """
+
+    def __init__(self, tap: Tap, *, refresh_catalog: bool = False) -> None:
+        self.tap = tap
+        self._refresh_catalog = refresh_catalog
+        self._base: BaseCatalog | None = None
+
+    def kept_selection(self) -> Selection | None:
+        """Return the catalog with the user's overrides and rules, if it is known without asking the tap.
+
+        Raises:
+            SelectionError: A rule cannot hold.
+        """
+        if self._base is None and not self._refresh_catalog:
+            self._base = self.tap.kept_catalog()
+        return self._selection
+
+    def selection(self) -> Selection | None:
+        """Return the same, asking the tap if need be; None for a tap that neither has nor takes a catalog.
+
+        Raises:
+            DiscoveryNeededError: The tap would have to be asked, and `discover` is off.
+            CatalogError: Discovery failed, or a rule cannot hold.
+        """
+        if self.kept_selection() is None and self.tap.discovers:
+            if not self.tap.plugin.discover:
+                raise DiscoveryNeededError(
+                    f"The catalog of {self.tap.name} is not kept in the store, and discovery is off.",
+                    f'Run: python -c "import dlt_singer; dlt_singer.discover({self.tap.name!r})"',
+                )
+            self._base = self.tap.discover()
+        return self._selection
+
+    @property
+    def _selection(self) -> Selection | None:
+        return None if self._base is None else self._select_once
+
+    @cached_property
+    def _select_once(self) -> Selection:
+        assert self._base is not None  # noqa: S101 - `_selection` has looked
+        selection = self.tap.select(self._base.catalog)
+        for warning in selection.warnings:
+            announce(f"{self.tap.name}: {warning}")
+        return selection
+
+    def start(self, group: Group) -> Sync:
+        """Start the tap for the streams of one group."""
+        selection = self.selection()
+        catalog = None if selection is None else self.tap.narrow(selection.catalog, group.streams)
+        shown = (
+            ", ".join(group.streams) if len(group.streams) <= _NAMED_STREAMS else f"{len(group.streams)} streams"
+        )
+        age = f" (catalog {self._base.age})" if self._base is not None else ""
+        announce(f"{self.tap.name}: reading {shown}{age}")
+        return self.tap.sync(catalog, group.state)
+
+    def known_streams(self) -> frozenset[str]:
+        """Return every stream the tap is known to have."""
+        return frozenset(self._base.catalog.stream_ids) if self._base is not None else frozenset()
+
+    def message_names(self, streams: Collection[str]) -> dict[str, str]:
+        """Return the stream of each name that messages may use: a catalog has an id and a name for each."""
+        names: dict[str, str] = {}
+        for stream in streams:
+            entry = self._entry(stream)
+            if entry is not None:
+                names.setdefault(entry.name, stream)
+        return {**names, **{stream: stream for stream in streams}}
+
+    def stream_options(self, stream: str, resource: DltResource | None, source: DltSource | None) -> StreamOptions:
+        """Return what is known of a stream besides its SCHEMA."""
+        plugin, entry = self.tap.plugin, self._entry(stream)
+        nesting = [
+            resource.max_table_nesting if resource is not None else None,
+            source.max_table_nesting if source is not None else None,
+        ]
+        return StreamOptions(
+            stream,
+            replication_method=entry.replication_method if entry else None,
+            replication_key=entry.replication_key if entry else None,
+            key_properties=entry.key_properties if entry else (),
+            schema_overrides=plugin.schema.get(stream, {}),
+            deselected=_deselected(entry) if entry else (),
+            deletes=plugin.deletes or "soft",
+            version_column=plugin.version_column,
+            max_table_nesting=next((levels for levels in nesting if levels is not None), None),
+            normalize=source.schema.naming.normalize_path if source is not None else str,
+        )
+
+    def _entry(self, stream: str) -> Stream | None:
+        selection = self._selection
+        known = selection is not None and stream in selection.catalog.stream_ids
+        return selection.catalog.stream(stream) if selection is not None and known else None
+
+
+def _deselected(entry: Stream) -> tuple[str, ...]:
+    """Return the properties that the rules have switched off, to be removed from a tap that does not care."""
+    return tuple(
+        path[0]
+        for crumb, path in entry.properties.items()
+        if len(path) == 1 and entry.metadata.get(crumb, {}).get("selected") is False
+    )

@@ -1,0 +1,166 @@
+"""Which streams share which run of a tap: one set of sessions per source definition, source object and extract.
+
+The set is made at the first pull, when dlt has restored its state and it is certain which streams are really
+read; the tap then starts narrowed to those. It hangs on dlt's own object for the extract and ends with it.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Mapping
+
+import dlt
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.exceptions import ContextDefaultCannotBeCreated
+from dlt.common.configuration.specs.base_configuration import ContainerInjectableContext
+from dlt.common.pipeline import PipelineContext, StateInjectableContext
+from dlt.common.storages.load_package import LoadPackageStateInjectableContext
+from dlt.extract.resource import DltResource
+from dlt.extract.source import DltSource, SourceInjectableContext
+
+from dlt_singer.errors import SelectionError
+from dlt_singer.session import Session
+from dlt_singer.session.slots import Group, group_streams
+from dlt_singer.source.definition import Definition
+from dlt_singer.source.handover import HandOver
+from dlt_singer.source.sync import StreamRun
+from dlt_singer.source.table import Table
+from dlt_singer.state import committed_states, keep_copy, live_slots
+
+_EXTRACTS = "_dlt_singer_extracts"
+_joining = threading.Lock()
+
+
+class Extract:
+    """The streams of one definition in one extract.
+
+    Args:
+        definition: The source definition.
+        source: What dlt extracts; None if a resource is read without a source.
+        resources: The streams that are read, with their resources.
+    """
+
+    def __init__(
+        self, definition: Definition, source: DltSource | None, resources: Mapping[str, DltResource | None]
+    ) -> None:
+        self._definition = definition
+        self._source = source
+        self._resources = resources
+        names = {stream: resource.name if resource else stream for stream, resource in resources.items()}
+        self._slots = live_slots(definition.tap.name, names)
+        self._keep_restored_state()
+        # What the tap has must be known before a run of it can be narrowed to the streams of a group.
+        definition.selection()
+        groups = group_streams(self._slots.all(), self._slots.shared)
+        self._sessions = {stream: session for group in groups for stream, session in self._session(group)}
+        self._parents = {id(resource._pipe.parent) for resource in _extracted(source)}  # noqa: SLF001 - no public way up
+        self.stops = 0
+
+    def run(self, stream: str) -> StreamRun:
+        """Return what a stream of this extract works with."""
+        session = self._sessions[stream]
+        resource = self._resources[stream]
+        feeds_transformer = resource is not None and id(resource._pipe) in self._parents  # noqa: SLF001 - as above
+        return StreamRun(
+            self._definition.stream_options(stream, resource, self._source),
+            session,
+            session.feeds[stream],
+            self._slots,
+            Table(resource, feeds_transformer=feeds_transformer),
+            self._definition.known_streams() | self._resources.keys(),
+        )
+
+    def close(self) -> None:
+        """End every run of the tap."""
+        for session in self._sessions.values():
+            session.close()
+
+    def _session(self, group: Group) -> list[tuple[str, Session]]:
+        definition = self._definition
+        session = Session(
+            definition.tap.name,
+            definition.message_names(group.streams),
+            start=lambda: definition.start(group),
+            mix_versions=definition.tap.plugin.version_column,
+        )
+        # An exception that its catcher holds on to keeps generators alive, but not this object.
+        weakref.finalize(self, session.close)
+        return [(stream, session) for stream in group.streams]
+
+    def _keep_restored_state(self) -> None:
+        """Keep what dlt restored in the store before the tap is started from it."""
+        active = Container()[PipelineContext]
+        if not active.is_active() or self._source is None:
+            return
+        pipeline = active.pipeline()
+        tap = self._definition.tap
+        restored = committed_states({"sources": {self._source.name: dlt.current.source_state()}})
+        if tap.name in restored:
+            target = f"{pipeline.pipeline_name}_{pipeline.dataset_name}"
+            keep_copy(tap.store, tap.project.env, tap.name, target, restored[tap.name])
+
+
+def definitions_of(source: DltSource) -> set[Definition]:
+    """Return the definitions whose streams a source holds."""
+    return {step.definition for resource in source.resources.values() for step in _own_steps(resource)}
+
+
+def join(step: HandOver) -> Extract:
+    """Return the extract that is running, made by the first of its streams that asks.
+
+    Args:
+        step: The asking stream's last step.
+
+    Raises:
+        SelectionError: Two resources of the extract read the same stream.
+    """
+    context, source = _context(), _current_source()
+    with _joining:
+        extracts: dict[tuple[int, int], Extract] = context.__dict__.setdefault(_EXTRACTS, {})
+        key = (id(step.definition), id(source))
+        if key not in extracts:
+            resources = _own_resources(step.definition, source) if source else {step.stream: None}
+            extracts[key] = Extract(step.definition, source, resources)
+        return extracts[key]
+
+
+def _context() -> ContainerInjectableContext:
+    """Return dlt's object that lives exactly as long as the extract; without a pipeline, as the iteration."""
+    container = Container()
+    try:
+        return container[LoadPackageStateInjectableContext]
+    except ContextDefaultCannotBeCreated:
+        return container[StateInjectableContext]
+
+
+def _current_source() -> DltSource | None:
+    try:
+        return Container()[SourceInjectableContext].source
+    except ContextDefaultCannotBeCreated:
+        return None
+
+
+def _extracted(source: DltSource | None) -> list[DltResource]:
+    return source.resources.extracted if source is not None else []
+
+
+def _own_resources(definition: Definition, source: DltSource) -> dict[str, DltResource | None]:
+    """Return the streams of `definition` that this extract reads; users may have renamed or wrapped them."""
+    found: dict[str, DltResource | None] = {}
+    for resource in {id(each): each for each in source.resources.extracted}.values():
+        for step in _own_steps(resource):
+            if step.definition is definition:
+                other = found.setdefault(step.stream, resource)
+                if other is not resource:
+                    raise SelectionError(
+                        f"Stream '{step.stream}' is read by two resources of source '{source.name}' "
+                        f"('{other.name if other else ''}' and '{resource.name}').",
+                        "A tap can be read once per run: call singer(...) once for each.",
+                    )
+    return found
+
+
+def _own_steps(resource: DltResource) -> list[HandOver]:
+    # dlt offers no public way to see a resource's steps.
+    return [step for step in resource._pipe.steps if isinstance(step, HandOver)]  # noqa: SLF001

@@ -1,0 +1,208 @@
+"""`singer`: a Singer tap as a dlt source of independent resources, one per stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import dlt
+from dlt.common.schema.utils import normalize_schema_name
+from dlt.extract.items import DataItemWithMeta
+from dlt.extract.resource import DltResource
+from dlt.extract.source import DltSource
+
+from dlt_singer._types import JSON
+from dlt_singer.config import identifier, load_project
+from dlt_singer.config.secret import Setting
+from dlt_singer.errors import SelectionError, UnknownStreamError, did_you_mean
+from dlt_singer.source.definition import Definition
+from dlt_singer.source.extract import join
+from dlt_singer.source.handover import HandOver
+from dlt_singer.source.overlay import dlt_overlays
+from dlt_singer.source.sync import StreamSync
+from dlt_singer.source.table import OURS
+from dlt_singer.tap import Tap
+
+# dlt recurses once for each resource that stops; a thousand in a row overflow its stack.
+_STOPS_IN_A_ROW = 50
+
+
+def singer(  # noqa: PLR0913 - alto's arguments, and ours by keyword
+    source: str,
+    streams: Sequence[str] | None = None,
+    env: str | None = None,
+    resource_options: Mapping[str, Mapping[str, Any]] | None = None,
+    name: str | None = None,
+    *,
+    config: Mapping[str, JSON] | None = None,
+    select: str | Sequence[str] | None = None,
+    metadata: Mapping[str, Mapping[str, JSON]] | None = None,
+    project_dir: str | Path | None = None,
+    reservoir: bool | str | None = None,
+    backend: Literal["auto", "arrow", "rows"] = "auto",
+    discover: bool | None = None,
+    refresh_catalog: bool = False,
+    **source_kwargs: Any,
+) -> DltSource:
+    """Return a Singer tap as a dlt source: one resource per stream.
+
+    Making it starts nothing if `streams` are given or the tap's catalog is kept in the store; otherwise the tap
+    is asked once what it has. The tap runs when a pipeline extracts the source, for the streams that are read.
+
+    Args:
+        source: The tap's name in `alto.yaml`.
+        streams: Streams to load; by default those that the tap's `select` rules leave.
+        env: The environment of `alto.yaml`; by default `ALTO_ENV`, else `default`.
+        resource_options: Arguments of `dlt.resource` by stream, such as `{"users": {"write_disposition": "merge"}}`.
+        name: The source's name, under which dlt keeps its state; by default the tap's as an identifier.
+        config: The tap's settings, over those of `alto.yaml`.
+        select: Rules in place of the tap's own.
+        metadata: Catalog metadata by stream, over that of `alto.yaml`.
+        project_dir: Where `alto.yaml` is; by default the working directory or above it.
+        reservoir: Mirror the raw streams. Not supported yet; refused when the source is run.
+        backend: How records are decoded. Only `auto` and `rows` are supported yet.
+        discover: False forbids asking the tap for its catalog.
+        refresh_catalog: Ask the tap for its catalog again.
+        **source_kwargs: Arguments of `dlt.source`, such as `max_table_nesting` or `schema_contract`.
+
+    Returns:
+        The source. Its state and tables are those of any dlt source.
+
+    Raises:
+        ConfigError: The project or the tap's definition cannot be used.
+        CatalogError: A stream or rule does not fit the tap, or discovery failed.
+
+    Example:
+        >>> import dlt
+        >>> pipeline = dlt.pipeline("github", destination="duckdb", dataset_name="raw")
+        >>> pipeline.run(singer("tap-github", streams=["issues"]))  # doctest: +SKIP
+    """
+    arguments: dict[str, JSON | Mapping[str, JSON]] = {
+        "config": config,
+        "select": [select] if isinstance(select, str) else select,
+        "metadata": metadata,
+        "reservoir": reservoir,
+        "backend": None if backend == "auto" else backend,
+        "discover": discover,
+    }
+    tap = _tap(source, env, project_dir, {key: value for key, value in arguments.items() if value is not None})
+    definition = Definition(tap, refresh_catalog=refresh_catalog)
+    chosen = _streams(definition, [streams] if isinstance(streams, str) else streams)
+    source_kwargs.setdefault("max_table_nesting", tap.plugin.max_table_nesting)
+
+    @dlt.source(name=name or normalize_schema_name(source), section="singer", **source_kwargs)
+    def tap_source() -> list[DltResource]:
+        return [_resource(definition, stream, (resource_options or {}).get(stream, {})) for stream in chosen]
+
+    made = tap_source()
+    _refuse_collisions(made)
+    return cast("DltSource", made)
+
+
+def discover(source: str, env: str | None = None, *, project_dir: str | Path | None = None) -> tuple[str, ...]:
+    """Ask a tap for its catalog, anew, and keep it in the project's store.
+
+    Args:
+        source: The tap's name in `alto.yaml`.
+        env: The environment.
+        project_dir: Where `alto.yaml` is.
+
+    Returns:
+        The names of all its streams.
+
+    Raises:
+        ConfigError: The project or the tap's definition cannot be used.
+        DiscoveryError: The tap failed or has no discovery.
+
+    Example:
+        >>> discover("tap-github")  # doctest: +SKIP
+        ('issues', 'pull_requests')
+    """
+    return _tap(source, env, project_dir, {}).discover().catalog.stream_ids
+
+
+def _tap(
+    name: str, env: str | None, project_dir: str | Path | None, arguments: Mapping[str, JSON | Mapping[str, JSON]]
+) -> Tap:
+    overlay = cast("Mapping[str, Setting]", {identifier(name): arguments} if arguments else {})
+    project = load_project(project_dir, env, overlays=dlt_overlays(overlay))
+    return Tap(project.tap(name), project)
+
+
+def _streams(definition: Definition, asked: Sequence[str] | None) -> Sequence[str]:
+    """Return the streams of the source; those asked for are checked if the catalog is known."""
+    wanted = asked if asked is not None else definition.tap.plugin.streams
+    if not wanted:
+        selection = definition.selection()
+        if selection is None:
+            raise UnknownStreamError(
+                f"{definition.tap.name} has no discovery, so its streams are not known.",
+                "Give streams=[...], or name a catalog file with 'catalog:' in its definition.",
+            )
+        return selection.streams
+    kept = definition.kept_selection()
+    for stream in wanted:
+        if kept is not None and stream not in kept.catalog.stream_ids:
+            _refuse_unknown(definition, stream)
+    return tuple(dict.fromkeys(wanted))
+
+
+def _refuse_unknown(definition: Definition, stream: str) -> None:
+    known = definition.known_streams()
+    if stream in known:
+        raise SelectionError(
+            f"Stream '{stream}' of {definition.tap.name} is switched off by its 'select' rules.",
+            f"Add '{stream}.*' to the rules.",
+        )
+    raise UnknownStreamError(
+        f"{definition.tap.name} has no stream '{stream}'. {did_you_mean(stream, known)}".rstrip(),
+        f"Its streams: {', '.join(sorted(known)[:20])}. If it is new, refresh the catalog: "
+        f"singer({definition.tap.name!r}, refresh_catalog=True).",
+    )
+
+
+def _resource(definition: Definition, stream: str, options: Mapping[str, Any]) -> DltResource:
+    step = HandOver(definition, stream)
+
+    def read() -> Iterator[DataItemWithMeta | list[object] | None]:
+        extract = join(step)
+        sync = StreamSync(extract.run(stream))
+        try:
+            for item in sync.items():
+                if item is not None:
+                    extract.stops = 0
+                yield item
+            extract.stops += 1
+            if extract.stops >= _STOPS_IN_A_ROW:
+                extract.stops = 0
+                yield []
+        except GeneratorExit as leaving:
+            # A limit closes one generator; dlt closes all of them while it handles a failure.
+            if leaving.__context__ is not None:
+                extract.close()
+            raise
+        finally:
+            sync.close()
+
+    merged = {"write_disposition": OURS, **options, "name": options.get("name", stream)}
+    resource = dlt.resource(read, **merged)
+    resource.apply_hints(additional_table_hints={"x-singer": {"tap": definition.tap.name, "stream": stream}})
+    resource.add_step(step)
+    return cast("DltResource", resource)
+
+
+def _refuse_collisions(source: DltSource) -> None:
+    """Refuse two streams whose tables would be one: dlt would mix their rows."""
+    owners: dict[str, str] = {}
+    for resource in source.resources.values():
+        if not isinstance(resource.table_name, str):
+            continue
+        table = source.schema.naming.normalize_table_identifier(resource.table_name)
+        other = owners.setdefault(table, resource.name)
+        if other != resource.name:
+            raise SelectionError(
+                f"Streams '{other}' and '{resource.name}' would both load into table '{table}'.",
+                f"Load one of them, or name its table: resource_options={{{resource.name!r}: "
+                '{"table_name": ...}}.',
+            )

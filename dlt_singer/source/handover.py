@@ -1,0 +1,34 @@
+"""The last step of a stream's pipe, behind a limit: what passes it reaches dlt."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from dlt.extract.items_transform import ItemTransform
+
+from dlt_singer.source.definition import Definition
+from dlt_singer.source.sync import Delivery
+from dlt_singer.source.table import Delivered, DeliveredHints, DeliveredTable
+
+
+class HandOver(ItemTransform[object, dict[str, object]]):
+    """Tells a stream that a batch has arrived, and dlt's pipe which stream it is.
+
+    Args:
+        definition: The source definition the stream belongs to.
+        stream: Its name.
+    """
+
+    # Behind dlt's limit (1.1), before its fork to transformers (2).
+    placement_affinity: ClassVar[float] = 1.5
+
+    def __init__(self, definition: Definition, stream: str) -> None:
+        super().__init__(lambda item: item)
+        self.definition = definition
+        self.stream = stream
+
+    def __call__(self, item: object, meta: object = None) -> object:
+        """Pass the item on."""
+        if isinstance(meta, (DeliveredHints, DeliveredTable, Delivered)) and isinstance(meta.delivery, Delivery):
+            meta.delivery.sync.arrived(meta.delivery)
+        return item

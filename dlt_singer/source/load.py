@@ -1,0 +1,57 @@
+"""`run`: a pipeline run with what belongs before and after it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dlt
+from dlt.common.pipeline import LoadInfo
+from dlt.extract.source import DltSource
+
+from dlt_singer.errors import StorageError
+from dlt_singer.source.extract import definitions_of
+from dlt_singer.state import committed_states, keep_copy
+from dlt_singer.tap import announce
+
+
+def run(pipeline: dlt.Pipeline, source: DltSource, **run_kwargs: Any) -> LoadInfo:
+    """Load a source: like `pipeline.run`, but with nothing left pending before and the state copied after.
+
+    A package that an earlier run left behind is loaded first (`pipeline.run` alone would load it and leave the
+    source unread). After the load, the committed Singer state is copied to the project's store.
+
+    Args:
+        pipeline: The pipeline.
+        source: What `singer` returned, or any source that holds streams of it.
+        **run_kwargs: Arguments of `pipeline.run`, such as `refresh` or `write_disposition`.
+
+    Returns:
+        What `pipeline.run` returns.
+
+    Raises:
+        PipelineStepFailed: As from `pipeline.run`; the tap's own error is its cause.
+
+    Example:
+        >>> pipeline = dlt.pipeline("github", destination="duckdb", dataset_name="raw")
+        >>> print(run(pipeline, singer("tap-github", streams=["issues"])))  # doctest: +SKIP
+    """
+    if pipeline.has_pending_data:
+        announce(f"{pipeline.pipeline_name}: first loading what an earlier run left pending")
+        pipeline.run()
+    info = pipeline.run(source, **run_kwargs)
+    _keep_committed_state(pipeline, source)
+    return info
+
+
+def _keep_committed_state(pipeline: dlt.Pipeline, source: DltSource) -> None:
+    states = committed_states(pipeline.state)
+    target = f"{pipeline.pipeline_name}_{pipeline.dataset_name}"
+    for definition in definitions_of(source):
+        tap = definition.tap
+        if tap.name not in states:
+            continue
+        try:
+            keep_copy(tap.store, tap.project.env, tap.name, target, states[tap.name])
+        except StorageError as err:
+            # The load is done and its state committed; the next run makes the copy.
+            announce(f"{tap.name}: the state could not be copied to the store. {err}")

@@ -1,0 +1,212 @@
+"""One stream in one extract: batches pulled, made into items for dlt, handed over, remembered.
+
+A STATE is remembered once every row before it was handed over. That is when the generator is resumed after the
+rows, or when they have passed the last step of the pipe: a limit closes the generator and keeps the rows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from dlt.extract.extractors import materialize_schema_item
+from dlt.extract.hints import TResourceHints
+from dlt.extract.items import DataItemWithMeta
+
+from dlt_singer.hints import ColumnHint
+from dlt_singer.messages import Schema
+from dlt_singer.session import END, Feed, Rows, Session
+from dlt_singer.session.boundary import REMEMBERED_ROWS, Boundary, Mark
+from dlt_singer.session.shape import SEQUENCE, Shape, StreamOptions
+from dlt_singer.session.slots import Slot, write_rest
+from dlt_singer.session.snapshot import Snapshot
+from dlt_singer.source.table import Table
+from dlt_singer.state import Slots
+from dlt_singer.tap import announce
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRun:
+    """What a stream works with in one extract.
+
+    Attributes:
+        options: What is known of the stream besides its SCHEMA.
+        session: The tap's run, shared with other streams.
+        feed: The stream's own part of it.
+        slots: What is remembered between runs.
+        table: Where the rows go.
+        known_streams: Streams whose parts of a STATE are theirs and not global.
+    """
+
+    options: StreamOptions
+    session: Session
+    feed: Feed
+    slots: Slots
+    table: Table
+    known_streams: frozenset[str]
+
+
+@dataclass(slots=True)
+class Delivery:
+    """A batch on its way through the pipe.
+
+    Attributes:
+        sync: The stream it belongs to.
+        batch: The batch.
+        marks: Its rows as the boundary sees them, for a stream that repeats rows.
+        sequence: The last `_sdc_sequence` in it, 0 without.
+        has_hints: Whether the item carries the table's hints.
+    """
+
+    sync: StreamSync
+    batch: Rows
+    marks: list[Mark] = field(default_factory=list)
+    sequence: int = 0
+    has_hints: bool = False
+
+
+class StreamSync:
+    """Reads one stream to its end, or until it is closed."""
+
+    def __init__(self, run: StreamRun) -> None:
+        self._run = run
+        self._stream = run.feed.stream
+        self._slot = (run.slots.get(self._stream) or Slot()).copy()
+        self._version_before = self._slot.get("version")
+        self._shape: Shape | None = None
+        self._boundary: Boundary | None = None
+        self._sequence = max(self._slot.get("sequence", 0) + 1, time.time_ns() // 1000)
+        self._columns: dict[str, ColumnHint] = {}
+        self._hints_arrived = False
+        self._handed = 0
+        self._stored: Snapshot | None = None
+
+    def items(self) -> Iterator[DataItemWithMeta | None]:
+        """Yield rows with their hints, None when it is another stream's turn."""
+        session, feed = self._run.session, self._run.feed
+        while (batch := session.pull(feed)) is not END:
+            if batch is None:
+                yield None
+                continue
+            shape = self._shape_of(batch.schema)
+            delivery = Delivery(self, batch)
+            rows = self._rows(shape, delivery)
+            if rows:
+                yield self._item(shape, rows, delivery)
+            self.hand_over(delivery)
+        with session.lock:
+            self._remember()
+        if self._boundary is not None and self._slot.get("remembered") is None:
+            self._warn_forgetful()
+        if feed.schema is None:
+            announce(
+                f"{session.name}: stream '{self._stream}' was skipped by the tap (it sent no SCHEMA); "
+                "its table and bookmark stay as they are."
+            )
+        elif not self._hints_arrived:
+            yield self._empty_table(feed.schema)
+
+    def arrived(self, delivery: Delivery) -> None:
+        """Note that an item has passed the last step of the pipe."""
+        with self._run.session.lock:
+            self._hints_arrived = self._hints_arrived or delivery.has_hints
+        self.hand_over(delivery)
+
+    def hand_over(self, delivery: Delivery) -> None:
+        """Note that a batch reached dlt; idempotent."""
+        batch = delivery.batch
+        with self._run.session.lock:
+            if batch.number <= self._handed:
+                return
+            self._handed = batch.number
+            self._run.session.hand_over(self._run.feed, batch)
+            if self._boundary is not None:
+                self._boundary.handed(batch.first, delivery.marks)
+            if delivery.sequence:
+                self._slot["sequence"] = delivery.sequence
+            self._remember()
+
+    def close(self) -> None:
+        """Read no more; what was handed over is what is remembered."""
+        with self._run.session.lock:
+            self._run.session.close_feed(self._run.feed)
+            if not self._run.session.failed:
+                self._remember()
+
+    def _shape_of(self, schema: Schema) -> Shape:
+        if self._shape is None or self._shape.schema is not schema:
+            self._shape = Shape(schema, self._run.options)
+            for warning in self._shape.hints.warnings:
+                announce(f"{self._run.session.name}: {warning}")
+            if self._shape.repeats_rows and self._boundary is None:
+                before = Slot() if self._renewed() else self._slot
+                self._boundary = Boundary(
+                    before.get("remembered"), before.get("greatest"), self._shape.replication_key
+                )
+        return self._shape
+
+    def _rows(self, shape: Shape, delivery: Delivery) -> list[dict[str, object]]:
+        rows = shape.rows(delivery.batch)
+        if self._boundary is not None:
+            delivery.marks = self._boundary.mark(rows)
+            rows = [row for row, mark in zip(rows, delivery.marks, strict=True) if not mark.known]
+        if self._merges(shape):
+            for number, row in enumerate(rows, self._sequence):
+                row[SEQUENCE] = number
+            self._sequence += len(rows)
+            delivery.sequence = self._sequence - 1
+        return rows
+
+    def _item(self, shape: Shape, rows: list[dict[str, object]], delivery: Delivery) -> DataItemWithMeta:
+        columns = shape.columns(merges=self._merges(shape))
+        if columns != self._columns:
+            self._columns, self._hints_arrived = columns, False
+        delivery.has_hints = not self._hints_arrived
+        return self._run.table.item(rows, delivery, self._hints(shape) if delivery.has_hints else None)
+
+    def _empty_table(self, schema: Schema) -> DataItemWithMeta:
+        """Make dlt create, or empty, the table of a stream that was synced and of which no row arrived."""
+        shape = self._shape_of(schema)
+        self._columns = shape.columns(merges=self._merges(shape))
+        return self._run.table.item(materialize_schema_item(), None, self._hints(shape))
+
+    def _hints(self, shape: Shape) -> TResourceHints:
+        return self._run.table.hints(self._columns, shape.hints.primary_key, self._disposition(shape))
+
+    def _merges(self, shape: Shape) -> bool:
+        return self._run.table.disposition(self._disposition(shape)) == "merge"
+
+    def _disposition(self, shape: Shape) -> str:
+        return "replace" if self._renewed() else shape.disposition
+
+    def _renewed(self) -> bool:
+        """Whether the tap began a new table version, so that no row before it is current."""
+        version = self._run.feed.version
+        return version not in (None, self._version_before) and not self._run.options.version_column
+
+    def _remember(self) -> None:
+        """Write the stream's slot as of the newest STATE that counts."""
+        feed, slot = self._run.feed, self._slot
+        if feed.schema is None:
+            return
+        snapshot, counted = self._run.session.counts(feed)
+        if snapshot is not None and snapshot is not self._stored:
+            part = snapshot.part(self._stream)
+            slot.pop("part", None)
+            if part is not None:
+                slot["part"] = part
+            write_rest(slot, snapshot.rest(self._run.known_streams), self._run.slots.shared)
+            self._stored = snapshot
+        if feed.version is not None:
+            slot["version"] = feed.version
+        if self._boundary is not None:
+            slot["remembered"], slot["greatest"] = self._boundary.remembered(counted)
+        self._run.slots.put(self._stream, slot)
+
+    def _warn_forgetful(self) -> None:
+        announce(
+            f"{self._run.session.name}: stream '{self._stream}' has no key, and more than {REMEMBERED_ROWS} of its "
+            "rows will come again in the next run; they will be loaded twice. Give it keys if it has any "
+            "(`key-properties` under `metadata`)."
+        )

@@ -1,0 +1,130 @@
+"""The table of one stream: our hints with the user's on top, travelling on the items themselves.
+
+Set on the resource they would stick to it: a `replace` would wipe the bookmark before the next run and empty the
+table of a stream that was skipped. So items carry them, to a variant of the resource's own table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Generic, TypeVar, cast
+
+from dlt.common.configuration.container import Container
+from dlt.common.pipeline import PipelineContext
+from dlt.common.schema.typing import TFileFormat, TTableSchemaColumns, TWriteDisposition
+from dlt.extract.hints import HintsMeta, TResourceHints, make_hints
+from dlt.extract.items import DataItemWithMeta, TableNameMeta
+from dlt.extract.resource import DltResource
+
+from dlt_singer.hints import ColumnHint
+
+OURS: Mapping[str, str] = {"disposition": "append"}
+"""The disposition our resources are created with: as a mapping, so that a user's plain `append` can be told."""
+
+DeliveryT = TypeVar("DeliveryT")
+
+
+class DeliveredHints(HintsMeta, Generic[DeliveryT]):
+    """Hints on an item, and the delivery the item belongs to."""
+
+    __slots__ = ("delivery",)
+
+    def __init__(self, hints: TResourceHints, delivery: DeliveryT) -> None:
+        super().__init__(hints, create_table_variant=True)
+        self.delivery = delivery
+
+
+class DeliveredTable(TableNameMeta, Generic[DeliveryT]):
+    """The table of an item, and the delivery the item belongs to."""
+
+    __slots__ = ("delivery",)
+
+    def __init__(self, table_name: str, delivery: DeliveryT) -> None:
+        super().__init__(table_name)
+        self.delivery = delivery
+
+
+class Delivered(Generic[DeliveryT]):
+    """Only the delivery an item belongs to."""
+
+    __slots__ = ("delivery",)
+
+    def __init__(self, delivery: DeliveryT) -> None:
+        self.delivery = delivery
+
+
+class Table:
+    """Where the rows of a stream go.
+
+    Args:
+        resource: The live resource; None if rows are read without a pipeline.
+        feeds_transformer: A transformer takes the rows. It would inherit the items' table, so hints are applied
+            to the resource instead; the same for a resource whose hints depend on the data.
+    """
+
+    def __init__(self, resource: DltResource | None, *, feeds_transformer: bool) -> None:
+        self._resource = resource
+        self._sticks = resource is not None and (
+            feeds_transformer or resource.has_dynamic_table_name or resource.has_other_dynamic_hints
+        )
+        self._file_format = "parquet" if _destination_takes_parquet() else None
+
+    def disposition(self, ours: str) -> str:
+        """Return how the table will be written: as the user says, else as we do."""
+        users = OURS if self._resource is None else self._resource.write_disposition
+        if users == OURS or callable(users):
+            return ours
+        return str(users["disposition"]) if isinstance(users, Mapping) else str(users)
+
+    def item(
+        self, rows: list[dict[str, object]], delivery: DeliveryT, hints: TResourceHints | None
+    ) -> DataItemWithMeta:
+        """Return rows for dlt.
+
+        Args:
+            rows: The rows.
+            delivery: What the last step of the pipe gets to see.
+            hints: From `hints`; None if dlt has them already.
+        """
+        if self._resource is None or self._sticks:
+            if hints is not None and self._resource is not None:
+                self._resource.merge_hints(hints)
+            return DataItemWithMeta(Delivered(delivery), rows)
+        table_name = str(self._resource.table_name)
+        meta = DeliveredTable(table_name, delivery) if hints is None else DeliveredHints(hints, delivery)
+        return DataItemWithMeta(meta, rows)
+
+    def hints(
+        self, columns: Mapping[str, ColumnHint], primary_key: tuple[str, ...], disposition: str
+    ) -> TResourceHints:
+        """Return the hints of the table: ours, and where the user has an opinion, the user's.
+
+        Args:
+            columns: Our columns.
+            primary_key: Our key; an empty one takes back the key of an earlier SCHEMA.
+            disposition: Ours.
+        """
+        # dlt offers no public way to read a key that was applied to a resource.
+        users = (self._resource._hints if self._resource is not None else None) or TResourceHints()  # noqa: SLF001
+        write_disposition = users.get("write_disposition", OURS)
+        merged: dict[str, Mapping[str, object]] = {**columns}
+        users_columns = users.get("columns")
+        for name, column in (users_columns if isinstance(users_columns, Mapping) else {}).items():
+            merged[name] = {**merged.get(name, {}), **column}
+        hints = make_hints(
+            write_disposition=cast(
+                "TWriteDisposition", disposition if write_disposition == OURS else write_disposition
+            ),
+            columns=cast("TTableSchemaColumns", merged),
+            primary_key=users.get("primary_key", list(primary_key)),
+            file_format=cast("TFileFormat", users.get("file_format") or self._file_format),
+        )
+        if self._resource is not None and not self._sticks:
+            hints["table_name"] = self._resource.table_name
+        return hints
+
+
+def _destination_takes_parquet() -> bool:
+    active = Container()[PipelineContext]
+    destination = active.pipeline().destination if active.is_active() else None
+    return destination is not None and "parquet" in destination.capabilities().supported_loader_file_formats

@@ -1,0 +1,107 @@
+"""Singer state inside dlt state: a slot per stream, committed by dlt together with the rows it speaks of.
+
+Slots live in `resource_state(<resource>)["singer"]`, large global parts in `source_state()["singer"]`, so that
+every way dlt has to reset a stream resets its bookmark too. Also keeps copies of committed states in the store.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, MutableMapping
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+import dlt
+
+from dlt_singer._types import JSON
+from dlt_singer.session.slots import Globals, Slot, group_streams
+from dlt_singer.storage import Store
+
+if TYPE_CHECKING:
+    from dlt.common.pipeline import TPipelineState
+
+SLOT = "singer"
+SourceState: TypeAlias = MutableMapping[str, JSON]
+
+
+class Slots:
+    """The slots of one extract's streams, in dlt's live state.
+
+    Args:
+        tap: The tap's name.
+        resources: Resource name by stream.
+        source_state: `dlt.current.source_state()` of the source being extracted.
+    """
+
+    def __init__(self, tap: str, resources: Mapping[str, str], source_state: SourceState) -> None:
+        self._tap = tap
+        self._resources = resources
+        self._state = source_state
+
+    def get(self, stream: str) -> Slot | None:
+        """Return what is remembered of a stream; None for a new, refreshed or dropped one."""
+        states = cast("Mapping[str, Mapping[str, JSON]]", self._state.get("resources") or {})
+        slot = cast("Slot | None", (states.get(self._resources[stream]) or {}).get(SLOT))
+        # A resource name may have been given to another tap's stream since.
+        mine = slot is not None and slot.get("tap") == self._tap and slot.get("stream") == stream
+        return slot if mine else None
+
+    def put(self, stream: str, slot: Slot) -> None:
+        """Remember a slot; dlt commits it with the load package."""
+        states = cast("MutableMapping[str, MutableMapping[str, object]]", self._state.setdefault("resources", {}))
+        states.setdefault(self._resources[stream], {})[SLOT] = {**slot, "tap": self._tap, "stream": stream}
+
+    @property
+    def shared(self) -> Globals:
+        """Large global parts by hash."""
+        return cast("Globals", self._state.setdefault(SLOT, {}))
+
+    def all(self) -> dict[str, Slot | None]:
+        """Return every stream's slot."""
+        return {stream: self.get(stream) for stream in self._resources}
+
+
+def live_slots(tap: str, resources: Mapping[str, str]) -> Slots:
+    """Return the slots of the source that dlt is extracting now."""
+    return Slots(tap, resources, cast("SourceState", dlt.current.source_state()))
+
+
+def committed_states(pipeline_state: TPipelineState | Mapping[str, object]) -> dict[str, JSON]:
+    """Return the Singer state of every tap in a pipeline's state, as that tap would be given it."""
+    slots: dict[str, dict[str, Slot | None]] = {}
+    shared: dict[str, JSON] = {}
+    for source in _source_states(pipeline_state):
+        shared |= cast("Mapping[str, JSON]", source.get(SLOT) or {})
+        for resource in cast("Mapping[str, Mapping[str, JSON]]", source.get("resources") or {}).values():
+            slot = cast("Slot | None", resource.get(SLOT))
+            if slot:
+                slots.setdefault(slot["tap"], {})[slot["stream"]] = slot
+    return {tap: group_streams(streams, shared)[0].state for tap, streams in slots.items()}
+
+
+def _source_states(pipeline_state: TPipelineState | Mapping[str, object]) -> Iterator[Mapping[str, JSON]]:
+    sources = pipeline_state.get("sources") or {}
+    yield from cast("Mapping[str, Mapping[str, JSON]]", sources).values()
+
+
+def keep_copy(store: Store, env: str, tap: str, target: str, state: JSON) -> bool:
+    """Keep a committed state in the store, in alto's layout; earlier ones stay.
+
+    Args:
+        store: The project's store.
+        env: The environment.
+        tap: The tap's name.
+        target: `<pipeline>_<dataset>`.
+        state: The Singer state.
+
+    Returns:
+        Whether it differs from the newest copy and was written.
+    """
+    prefix = f"state/{env}/{tap}-to-{target}"
+    text = json.dumps(state, indent=2, sort_keys=True).encode()
+    if store.read(f"{prefix}.json") == text:
+        return False
+    moment = datetime.now(timezone.utc).strftime("%Y%m%d%H%M%S%f")
+    store.write(f"{prefix}.{moment}.json", text)
+    store.write(f"{prefix}.json", text)
+    return True

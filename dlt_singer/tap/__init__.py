@@ -1,0 +1,120 @@
+"""A tap of a project: what it can do, which streams it has, and a run of it as `Iterator[Message]`.
+
+In: a `Plugin` of a `Project`. Out: catalogs and messages. Knows no dlt and keeps no state of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+
+from dlt_singer._types import JSON
+from dlt_singer.catalog import Catalog, Selection, narrow, select, with_metadata, with_schema
+from dlt_singer.config import Plugin, Project
+from dlt_singer.messages import Batch, Message
+from dlt_singer.storage import Store
+from dlt_singer.tap.about import About, about, cast_config
+from dlt_singer.tap.batch import records
+from dlt_singer.tap.discovery import BaseCatalog, discover, kept_catalog
+from dlt_singer.tap.launch import Arguments, start, store_of
+from dlt_singer.tap.log import announce
+from dlt_singer.tap.run import TapRun
+
+__all__ = ["BaseCatalog", "Sync", "Tap", "announce"]
+
+
+class Sync:
+    """One run of a tap: messages, with every BATCH replaced by its rows. Close it to end the tap."""
+
+    def __init__(self, run: TapRun) -> None:
+        self._run = run
+
+    def __iter__(self) -> Iterator[Message]:
+        for message in self._run:
+            if isinstance(message, Batch):
+                yield from records(message)
+            else:
+                yield message
+
+    def close(self) -> None:
+        """End the tap if it still runs; idempotent."""
+        self._run.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """A tap, ready to be asked or run; making one starts nothing.
+
+    Args:
+        plugin: Its definition.
+        project: The project it belongs to.
+    """
+
+    plugin: Plugin
+    project: Project
+
+    @property
+    def name(self) -> str:
+        """Its name in the project file."""
+        return self.plugin.name
+
+    @property
+    def store(self) -> Store:
+        """The project's store."""
+        return store_of(self.project)
+
+    def kept_catalog(self) -> BaseCatalog | None:
+        """Return the base catalog if it is known without asking the tap."""
+        return kept_catalog(self.plugin, self.project)
+
+    def discover(self) -> BaseCatalog:
+        """Ask the tap for its catalog and keep it, building the tap if need be."""
+        return discover(self.plugin, self.project, self._about())
+
+    @property
+    def discovers(self) -> bool:
+        """Whether the tap can be asked for its catalog; may have to ask it what it can do."""
+        return self._about().discovers
+
+    def select(self, base: Catalog) -> Selection:
+        """Apply the plugin's `schema`, `metadata` and `select` to a base catalog.
+
+        Raises:
+            SelectionError: A rule cannot hold, or nothing is selected.
+        """
+        typed, type_warnings = with_schema(base, self.plugin.schema)
+        overridden, warnings = with_metadata(typed, self.plugin.metadata)
+        selection = select(overridden, self.plugin.select)
+        return replace(selection, warnings=(*type_warnings, *warnings, *selection.warnings))
+
+    def narrow(self, catalog: Catalog, streams: Collection[str]) -> Catalog:
+        """Keep only these streams of a catalog, and the parents the tap needs for them."""
+        return narrow(catalog, streams)
+
+    def sync(self, catalog: Catalog | None, state: JSON) -> Sync:
+        """Start the tap.
+
+        Args:
+            catalog: What to sync; None for a tap that takes no catalog.
+            state: Where to start; an empty one is not handed over.
+
+        Returns:
+            Its messages.
+
+        Raises:
+            NotSupportedError: The plugin sets a key whose capability is not there.
+            ConfigError: A setting refers to a variable that is not set.
+            PluginError: Its executable is not to be had.
+        """
+        self.plugin.require_supported()
+        can = self._about()
+        files: dict[str, JSON] = {"--config": cast_config(self.plugin.resolved_config(), can.settings)}
+        if catalog is not None and can.catalog_option is not None:
+            files[can.catalog_option] = catalog.to_json()
+        if state and "state" in can.capabilities:
+            files["--state"] = state
+        process, log = start(self.plugin, self.project, Arguments(files=files))
+        return Sync(TapRun(self.name, process, log))
+
+    def _about(self) -> About:
+        return about(self.plugin, self.project)

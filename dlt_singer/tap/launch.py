@@ -1,0 +1,100 @@
+"""Start a tap: its executable, its arguments, its files, its environment.
+
+Secrets are revealed here and nowhere above: they go to the guard through a pipe and reach the tap as files of its
+private directory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from dlt_singer import pex
+from dlt_singer._types import JSON
+from dlt_singer.config import Plugin, Project
+from dlt_singer.process import RUN_DIR, Command, GuardedProcess
+from dlt_singer.storage import Store
+from dlt_singer.tap.log import StderrLog, announce
+
+LOCAL = Path(".alto")
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """What a tap is called with.
+
+    Attributes:
+        flags: Plain flags such as `--discover`.
+        files: Option to JSON document, such as `--config`; each becomes a file of the run's directory.
+    """
+
+    flags: Sequence[str] = ()
+    files: Mapping[str, JSON] | None = None
+
+
+def start(plugin: Plugin, project: Project, arguments: Arguments) -> tuple[GuardedProcess, StderrLog]:
+    """Start the tap, building it first if need be; whoever called ends the process and closes the log."""
+    argv, env = _executable(plugin, project)
+    options, files = _files(arguments.files or {})
+    log = StderrLog(plugin.name, plugin.secret_values(), _log_path(plugin, project))
+    command = Command(
+        argv=[*argv, *arguments.flags, *options],
+        env={**os.environ, **env, **plugin.resolved_environment()},
+        cwd=project.root,
+        files=files,
+    )
+    return GuardedProcess(command, log), log
+
+
+@contextlib.contextmanager
+def running(plugin: Plugin, project: Project, arguments: Arguments) -> Iterator[tuple[GuardedProcess, StderrLog]]:
+    """Start the tap for the length of a block."""
+    process, log = start(plugin, project, arguments)
+    try:
+        yield process, log
+    finally:
+        process.stop()
+        log.close()
+
+
+def store_of(project: Project) -> Store:
+    """Return the project's store; opens nothing."""
+    return Store(project.storage_url, project.resolved_storage_options())
+
+
+def _executable(plugin: Plugin, project: Project) -> tuple[Sequence[str], Mapping[str, str]]:
+    if plugin.command:
+        return plugin.argv, {}
+    build = pex.PluginBuild(
+        plugin.name,
+        plugin.pip_url or "",
+        python=plugin.python,
+        version=plugin.version,
+        executable=plugin.executable,
+        entrypoint=plugin.entrypoint,
+        root=project.root,
+    )
+    cache = project.root / LOCAL / "plugins"
+    found = pex.executable(build, cache, store_of(project), on_progress=announce)
+    return found.argv, found.env
+
+
+def _files(documents: Mapping[str, JSON]) -> tuple[list[str], dict[str, str]]:
+    options: list[str] = []
+    files: dict[str, str] = {}
+    for option, document in documents.items():
+        name = f"{option.removeprefix('--')}.json"
+        options += [option, f"{RUN_DIR}/{name}"]
+        files[name] = json.dumps(document)
+    return options, files
+
+
+def _log_path(plugin: Plugin, project: Project) -> Path:
+    moment = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    return project.root / LOCAL / "logs" / project.env / f"{plugin.name}-{moment}-{uuid.uuid4().hex[:8]}.log"

@@ -1,0 +1,123 @@
+"""What a tap says on stderr: redacted, kept as a tail for errors, in the run's log file, and in `logging`.
+
+Also how we say that something takes a while. Every line is redacted before it goes anywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from collections import deque
+from collections.abc import Collection
+from pathlib import Path
+from typing import TextIO
+
+TAIL_LINES = 20
+_LEVEL = re.compile(
+    r"""(?xi) ^ .{0,60}?
+    (?: \b level [=:] \s* "? (?P<key>[a-z]+) | \b (?P<word> DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL ) \b )"""
+)
+_LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warn": logging.WARNING,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+    "critical": logging.CRITICAL,
+    "fatal": logging.CRITICAL,
+}
+
+
+class StderrLog:
+    """Takes a tap's stderr, line by line.
+
+    Args:
+        tap: The tap's name; lines go to the logger `dlt_singer.tap.<tap>`.
+        secrets: Texts that must not be shown.
+        path: The run's log file; its directory is made when the first line comes. None keeps no file.
+    """
+
+    def __init__(self, tap: str, secrets: Collection[str], path: Path | None) -> None:
+        self._logger = logging.getLogger(f"dlt_singer.tap.{tap}")
+        # Longest first, so that a secret containing another is masked whole.
+        ordered = sorted(secrets, key=len, reverse=True)
+        self._secrets = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+        self._path = path
+        self._file: TextIO | None = None
+        self._muted = False
+        self._tail: deque[str] = deque(maxlen=TAIL_LINES)
+
+    def __call__(self, line: str) -> None:
+        """Take one line."""
+        line = self.redact(line)
+        self._tail.append(line)
+        if self._muted:
+            return
+        self._write(line)
+        self._logger.log(level_of(line), "%s: %s", self._logger.name.rpartition(".")[2], line)
+
+    def mute(self) -> None:
+        """Keep lines for errors only: what a tap says when it is asked for its options interests nobody."""
+        self._path, self._muted = None, True
+
+    def redact(self, text: str) -> str:
+        """Return `text` with every secret replaced by `***`."""
+        return self._secrets.sub("***", text) if self._secrets else text
+
+    def last_words(self) -> str:
+        """Return the last lines and where to find the rest, for an error."""
+        if not self._tail:
+            return "It wrote nothing to stderr."
+        lines = "\n".join(f"  | {line}" for line in self._tail)
+        return f"Its last words on stderr:\n{lines}" + (f"\nAll of them: {self._path}" if self._file else "")
+
+    def close(self) -> None:
+        """Close the log file; idempotent."""
+        if self._file is not None:
+            self._file.close()
+
+    def _write(self, line: str) -> None:
+        if self._path is None:
+            return
+        try:
+            if self._file is None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = self._path.open("a", encoding="utf-8", buffering=1)
+            self._file.write(line + "\n")
+        except (OSError, ValueError) as err:
+            # A log that cannot be written must not end a load that works.
+            self._path = None
+            announce(f"The tap's log cannot be written: {err}.")
+
+
+def level_of(line: str) -> int:
+    """Return the `logging` level a tap gave a line (`level=ERROR`, `INFO ...`, JSON); INFO if it gave none.
+
+    Example:
+        >>> level_of("time=2024-01-01 name=tap level=WARNING message=slow")
+        30
+    """
+    if line.startswith("{"):
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            entry = {}
+        name = entry.get("level") or entry.get("levelname") if isinstance(entry, dict) else None
+        return _LEVELS.get(str(name).lower(), logging.INFO)
+    found = _LEVEL.match(line)
+    name = (found["key"] or found["word"]).lower() if found else "info"
+    return _LEVELS.get(name, logging.INFO)
+
+
+def announce(line: str) -> None:
+    """Say something a person would want to know while waiting.
+
+    Goes to the logger `dlt_singer` at INFO; if nobody listens to that, to stderr, so that it is seen at all.
+    """
+    logger = logging.getLogger("dlt_singer")
+    if logger.hasHandlers():
+        logger.info(line)
+    else:
+        print(line, file=sys.stderr)  # noqa: T201 - no logging is set up

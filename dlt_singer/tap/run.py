@@ -1,0 +1,130 @@
+"""A running tap as an iterator of messages, judged at its end.
+
+In: a guarded process. Out: messages, `Idle` when there was nothing for a moment. Raises if what came could be
+less than what the tap had to say: a cut line, a broken message, an exit code other than 0.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+from dlt_singer.errors import MessageError, TapExitError, TapProtocolError
+from dlt_singer.messages import Idle, Message, parse_message
+from dlt_singer.process import GuardedProcess
+from dlt_singer.tap.log import StderrLog, announce
+
+IDLE_S = 0.2
+STRAY_LINES = 10
+_SHOWN_STRAYS = 3
+_SHOWN_CHARACTERS = 200
+
+
+class TapRun:
+    """One sync of one tap.
+
+    Args:
+        name: The tap's name, for errors.
+        process: The tap, started.
+        log: Takes its stderr.
+    """
+
+    def __init__(self, name: str, process: GuardedProcess, log: StderrLog) -> None:
+        self.name = name
+        self._process = process
+        self._log = log
+        self._line_number = 0
+        self._strays = 0
+        self._unfinished = b""
+
+    def __iter__(self) -> Iterator[Message]:
+        for line in self._lines():
+            if line is None:
+                yield Idle()
+                continue
+            self._line_number += 1
+            try:
+                message = parse_message(line)
+            except MessageError as err:
+                self._skip(line, err)
+                continue
+            yield message
+        cut = None
+        if self._unfinished:
+            # A last line without its end is whole if it can be read: JSON closes what it opens.
+            try:
+                last = parse_message(self._unfinished)
+            except MessageError as err:
+                cut = err
+            else:
+                yield last
+        self._judge(cut)
+
+    def close(self) -> None:
+        """End the tap if it still runs; idempotent."""
+        self._process.stop()
+        self._log.close()
+
+    def _lines(self) -> Iterator[bytes | None]:
+        """Cut stdout into lines, whatever the chunks; None for a moment without any."""
+        pieces: list[bytes] = []
+        while (chunk := self._process.read(IDLE_S)) != b"":
+            if chunk is None:
+                yield None
+                continue
+            first, *others = chunk.split(b"\n")
+            pieces.append(first)
+            if others:
+                yield b"".join(pieces)
+                yield from others[:-1]
+                pieces = [others[-1]]
+        self._unfinished = b"".join(pieces)
+
+    def _skip(self, line: bytes, err: MessageError) -> None:
+        """Let a stray line pass, if it is one and they are few."""
+        if not line or line.isspace():
+            return
+        if err.broken:
+            raise TapProtocolError(
+                f"{self.name} printed a broken message: line {self._line_number}, {len(line)} bytes. {err.reason}",
+                f"Nothing was loaded, because data may be missing. {self._log.last_words()}",
+            )
+        self._strays += 1
+        if self._strays > STRAY_LINES:
+            raise TapProtocolError(
+                f"{self.name} printed more than {STRAY_LINES} lines that are no Singer messages; "
+                f"the last is line {self._line_number}.",
+                f"A tap must log to stderr. {self._log.last_words()}",
+            )
+        if self._strays <= _SHOWN_STRAYS:
+            text = self._log.redact(line.decode(errors="replace").strip())[:_SHOWN_CHARACTERS]
+            # JSON may be somebody's data; anything else is a log line that went astray.
+            shown = "(JSON, not shown)" if text.startswith(("{", "[")) else repr(text)
+            announce(f"{self.name}: line {self._line_number} is no Singer message and was skipped: {shown}")
+
+    def _judge(self, cut: MessageError | None) -> None:
+        code = self._process.wait()
+        if code != 0:
+            raise TapExitError(
+                f"{self.name} {describe_exit(code)}.",
+                f"Nothing was loaded. {self._log.last_words()}",
+                exit_code=code,
+            )
+        if cut is not None:
+            raise TapProtocolError(
+                f"{self.name} ended in the middle of line {self._line_number + 1}. {cut.reason}",
+                f"Nothing was loaded, because data is missing. {self._log.last_words()}",
+            )
+
+
+def describe_exit(code: int) -> str:
+    """Put an exit code into words.
+
+    Example:
+        >>> describe_exit(-9)
+        'was killed by SIGKILL (out of memory?)'
+    """
+    if code >= 0:
+        return f"ended with exit code {code}"
+    name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+    return f"was killed by {name}" + (" (out of memory?)" if -code == signal.SIGKILL else "")
