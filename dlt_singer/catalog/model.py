@@ -86,12 +86,12 @@ class Stream:
 
     @cached_property
     def properties(self) -> dict[Breadcrumb, PropertyPath]:
-        """All properties by breadcrumb: those of the schema, then those only metadata knows."""
+        """All properties by breadcrumb: those of the schema, then those only metadata knows, with their parents."""
         found = dict(_nested(self.schema, ()))
         for breadcrumb in self.metadata:
-            path = _property_path(breadcrumb)
-            if path:
-                found.setdefault(breadcrumb, path)
+            for length in range(2, len(breadcrumb) + 1):
+                if breadcrumb[length - 2] == "properties":
+                    found.setdefault(breadcrumb[:length], _property_path(breadcrumb[:length]))
         return found
 
     def inclusion(self, breadcrumb: Breadcrumb) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -182,13 +183,15 @@ def upload(pex: Path, lock: Path, store: Store, key: str) -> None:
 @contextmanager
 def _private(cache: Path, key: str) -> Iterator[Path]:
     """Yield an empty directory for the build of `key`; remove those of builds that were killed."""
-    directory = cache / ".build" / key
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    for left in directory.parent.iterdir():
+    place = cache / ".build"
+    place.mkdir(parents=True, exist_ok=True)
+    for left in place.iterdir():
+        owner = left.name.partition(".")[0]
         # Whoever still builds there holds the lock; this key's is held by the caller.
-        with suppress(Timeout), nullcontext() if left == directory else _lock(cache, left.name).acquire(0):
+        with suppress(Timeout), nullcontext() if owner == key else _lock(cache, owner).acquire(0):
             shutil.rmtree(left, ignore_errors=True)
-    directory.mkdir(mode=0o700)
+    # Never the same name twice: the tools of a killed build may still write into theirs.
+    directory = Path(tempfile.mkdtemp(prefix=f"{key}.", dir=place))
     try:
         yield directory
     finally:

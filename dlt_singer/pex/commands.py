@@ -104,7 +104,7 @@ def tool_variables(environ: Mapping[str, str], pip: Mapping[str, str], directory
         "TMPDIR": str(directory),
         "UV_NO_PROGRESS": "1",
         "UV_PYTHON_DOWNLOADS": "never",
-        "UV_LINK_MODE": os.environ.get("UV_LINK_MODE", "copy"),
+        "UV_LINK_MODE": environ.get("UV_LINK_MODE", "copy"),
         "PEX_IGNORE_RCFILES": "true",
         "PYTHONWARNINGS": "ignore",
     }

@@ -43,7 +43,7 @@ def singer(  # noqa: PLR0913 - alto's arguments, and ours by keyword
     backend: Literal["auto", "arrow", "rows"] = "auto",
     discover: bool | None = None,
     refresh_catalog: bool = False,
-    **source_kwargs: Any,
+    **source_kwargs: Any,  # noqa: ANN401 - dlt's own arguments
 ) -> DltSource:
     """Return a Singer tap as a dlt source: one resource per stream.
 
@@ -54,7 +54,7 @@ def singer(  # noqa: PLR0913 - alto's arguments, and ours by keyword
         source: The tap's name in `alto.yaml`.
         streams: Streams to load; by default those that the tap's `select` rules leave.
         env: The environment of `alto.yaml`; by default `ALTO_ENV`, else `default`.
-        resource_options: Arguments of `dlt.resource` by stream, such as `{"users": {"write_disposition": "merge"}}`.
+        resource_options: Arguments of `dlt.resource` by stream: `{"users": {"write_disposition": "append"}}`.
         name: The source's name, under which dlt keeps its state; by default the tap's as an identifier.
         config: The tap's settings, over those of `alto.yaml`.
         select: Rules in place of the tap's own.

@@ -14,7 +14,7 @@ from dlt_singer.state import committed_states, keep_copy
 from dlt_singer.tap import announce
 
 
-def run(pipeline: dlt.Pipeline, source: DltSource, **run_kwargs: Any) -> LoadInfo:
+def run(pipeline: dlt.Pipeline, source: DltSource, **run_kwargs: Any) -> LoadInfo:  # noqa: ANN401 - dlt's own
     """Load a source: like `pipeline.run`, but with nothing left pending before and the state copied after.
 
     A package that an earlier run left behind is loaded first (`pipeline.run` alone would load it and leave the

@@ -22,7 +22,7 @@ from dlt_singer.state import committed_states
 
 __all__ = [
     "CRASH", "CUT", "DEAF", "HANG", "NOISE", "ORPHAN", "SIGNAL", "STDERR", "FakeTap", "Step", "Table",
-    "activate_version", "record", "schema", "singer_state", "state",
+    "activate_version", "record", "repeat", "schema", "singer_state", "state",
 ]  # fmt: skip
 
 _PLAYER = Path(__file__).with_name("player.py")
@@ -64,6 +64,16 @@ def CUT(text: str) -> Step:  # noqa: N802 - as CRASH
 def ORPHAN(*, own_session: bool = False) -> Step:  # noqa: N802 - as CRASH
     """Start a process that never ends and keeps stdout open."""
     return {"child": own_session}
+
+
+def repeat(times: int, step: Step) -> Step:
+    """Play a message many times; the text `$n` as a value in it becomes the number, from 0.
+
+    Example:
+        >>> repeat(1_000_000, record("users", id="$n"))["repeat"]["times"]
+        1000000
+    """
+    return {"repeat": {"times": times, "line": step["line"]}}
 
 
 def record(stream: str, /, *, version: int | None = None, **values: JSON) -> Step:
@@ -169,7 +179,8 @@ class FakeTap:
         options: Further keys of the tap in `alto.yaml`, such as `select`.
 
     Example:
-        >>> tap = FakeTap(tmp_path).emits(schema("users", {"id": "integer"}, ["id"]), record("users", id=1), CRASH(1))
+        >>> users = schema("users", {"id": "integer"}, keys=["id"])
+        >>> tap = FakeTap(Path("project")).emits(users, record("users", id=1), CRASH(1))  # doctest: +SKIP
         >>> dlt.pipeline("p", destination="duckdb").run(tap.source())  # doctest: +SKIP
     """
 
@@ -203,8 +214,8 @@ class FakeTap:
             *steps: Messages, tables and troubles, in order.
             extra_streams: SCHEMAs of streams that stand in the catalog and are not sent.
         """
-        played = [step.step() if isinstance(step, Table) else dict(step) for step in steps]
-        silent = [step.step() if isinstance(step, Table) else dict(step) for step in extra_streams]
+        played = [_played(step) for step in steps]
+        silent = [_played(step) for step in extra_streams]
         entries: dict[str, JSON] = {}
         for step in [*played, *silent]:
             entry = step.pop("entry", None)
@@ -234,6 +245,10 @@ class FakeTap:
 def singer_state(pipeline: dlt.Pipeline, tap: str = "tap-fake") -> JSON:
     """Return the Singer state of a tap as a pipeline has committed it, None if there is none."""
     return committed_states(pipeline.state).get(tap)
+
+
+def _played(step: Step | Table) -> dict[str, JSON]:
+    return dict(step.step() if isinstance(step, Table) else step)
 
 
 def _line(message: JSON) -> Step:

@@ -5,12 +5,13 @@ argv: the script's path, then what any tap is called with. Every call is noted i
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,50 +23,76 @@ def main(script: Path, arguments: list[str]) -> None:
     with script.with_suffix(".calls").open("a", encoding="utf-8") as calls:
         calls.write(json.dumps({"pid": os.getpid(), "argv": arguments, **given}) + "\n")
     if "--discover" in arguments:
-        print(json.dumps(scenario["catalog"]))
+        _say(json.dumps(scenario["catalog"]))
         return
     wanted = [stream["tap_stream_id"] for stream in given.get("catalog", scenario["catalog"])["streams"]]
+    state = given.get("state") or {}
     for step in scenario["steps"]:
-        _play(step, wanted, given.get("state") or {})
+        kind, value = next(iter(step.items()))
+        if kind == "table":
+            if value["stream"] in wanted:
+                _say(*map(json.dumps, _table(value, state)))
+        else:
+            _STEPS[kind](value)
 
 
 def _documents(arguments: list[str]) -> dict[str, Any]:
-    pairs = zip(arguments, arguments[1:], strict=False)
     return {
         option.removeprefix("--"): json.loads(Path(path).read_text(encoding="utf-8"))
-        for option, path in pairs
+        for option, path in itertools.pairwise(arguments)
         if option in {"--config", "--catalog", "--properties", "--state"}
     }
 
 
-def _play(step: dict[str, Any], wanted: list[str], state: dict[str, Any]) -> None:
-    kind, value = next(iter(step.items()))
-    if kind == "line":
-        print(value)
-    elif kind == "table" and value["stream"] in wanted:
-        for message in _table(value, state):
-            print(json.dumps(message))
-    elif kind == "repeat":
-        for number in range(value["times"]):
-            print(value["line"].replace('"$n"', str(number)))
-    elif kind == "cut":
-        sys.stdout.write(value)
-    elif kind == "stderr":
-        print(value, file=sys.stderr, flush=True)
-    elif kind == "exit":
-        sys.stdout.flush()
-        os._exit(value)
-    elif kind == "signal":
-        sys.stdout.flush()
-        os.kill(os.getpid(), value)
-    elif kind == "deaf":
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    elif kind == "child":
-        subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"], start_new_session=value)
-    elif kind == "hang":
-        sys.stdout.flush()
-        while True:
-            signal.pause()
+def _say(*lines: str) -> None:
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+
+
+def _repeat(value: dict[str, Any]) -> None:
+    """Print a line many times; `"$n"` in it stands for the number."""
+    _say(*(value["line"].replace('"$n"', str(number)) for number in range(value["times"])))
+
+
+def _complain(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+def _exit(code: int) -> None:
+    sys.stdout.flush()
+    os._exit(code)
+
+
+def _kill(number: int) -> None:
+    sys.stdout.flush()
+    os.kill(os.getpid(), number)
+
+
+def _ignore_sigterm(_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _start_child(own_session: bool) -> None:  # noqa: FBT001 - a value from the script
+    subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"], start_new_session=own_session)
+
+
+def _hang(_: object) -> None:
+    sys.stdout.flush()
+    while True:
+        signal.pause()
+
+
+_STEPS: dict[str, Callable[[Any], object]] = {
+    "line": _say,
+    "repeat": _repeat,
+    "cut": sys.stdout.write,
+    "stderr": _complain,
+    "exit": _exit,
+    "signal": _kill,
+    "deaf": _ignore_sigterm,
+    "child": _start_child,
+    "hang": _hang,
+}
 
 
 def _table(table: dict[str, Any], state: dict[str, Any]) -> Iterator[dict[str, Any]]:
