@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -21,7 +24,7 @@ from dlt_singer.storage import Store
 
 # A build backend of the standard library alone, so that most builds here need nothing from outside.
 BACKEND = """
-import os, pathlib, time, zipfile
+import fcntl, os, pathlib, time, zipfile
 
 def _wheel(directory):
     project = dict(line.split("=", 1) for line in open("tap.cfg").read().split())
@@ -29,9 +32,11 @@ def _wheel(directory):
     wheel = f"{name}-1.0-py3-none-any.whl"
     info = f"{name}-1.0.dist-info"
     pathlib.Path("leftover.egg-info").touch()
-    while os.path.exists("slow"):
-        pathlib.Path(open("slow").read()).touch()
-        time.sleep(0.05)
+    if os.path.exists("slow"):
+        started = open(open("slow").read(), "w")
+        fcntl.flock(started, fcntl.LOCK_EX)  # held as long as this process lives
+        while os.path.exists(started.name):
+            time.sleep(0.05)
     with zipfile.ZipFile(os.path.join(directory, wheel), "w") as archive:
         archive.writestr(f"{name}.py", open(f"{name}.py").read())
         archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\\nName: {name}\\nVersion: 1.0\\n"
@@ -57,6 +62,13 @@ def other():
 """
 
 Progress = list[str]
+
+
+class Shared(NamedTuple):
+    build: PluginBuild
+    cache: Path
+    found: PluginExecutable
+    said: Progress
 
 
 def make_tap(
@@ -91,13 +103,13 @@ def get(build: PluginBuild, cache: Path, store: Store | None = None, **options: 
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> tuple[PluginBuild, Path, PluginExecutable, Progress]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
     """One tap, built once for all tests that only look at it."""
     root = tmp_path_factory.mktemp("project")
     make_tap(root / "taps" / "tap-x")
     build, cache = PluginBuild("tap-x", "./taps/tap-x", root), root / ".alto" / "plugins"
     said: Progress = []
-    return build, cache, executable(build, cache, None, on_progress=said.append), said
+    return Shared(build, cache, executable(build, cache, None, on_progress=said.append), said)
 
 
 @pytest.fixture
@@ -111,9 +123,14 @@ def cache(root: Path) -> Path:
     return root / ".alto" / "plugins"
 
 
-def test_a_built_plugin_starts_with_its_arguments(
-    shared: tuple[PluginBuild, Path, PluginExecutable, Progress],
-) -> None:
+@pytest.fixture
+def built(shared: Shared, root: Path, cache: Path) -> PluginBuild:
+    """The same tap in a project of the test's own, built but not unpacked."""
+    shutil.copytree(shared.cache, cache)
+    return PluginBuild("tap-x", "./taps/tap-x", root)
+
+
+def test_a_built_plugin_starts_with_its_arguments(shared: Shared) -> None:
     _, _, found, _ = shared
 
     said = run(found, "--config", "c.json")
@@ -121,7 +138,7 @@ def test_a_built_plugin_starts_with_its_arguments(
     assert said == f"hello {'.'.join(map(str, sys.version_info[:2]))} --config c.json"
 
 
-def test_the_pex_itself_can_be_run_as_a_file(shared: tuple[PluginBuild, Path, PluginExecutable, Progress]) -> None:
+def test_the_pex_itself_can_be_run_as_a_file(shared: Shared) -> None:
     _, _, found, _ = shared
 
     done = subprocess.run(
@@ -131,9 +148,7 @@ def test_the_pex_itself_can_be_run_as_a_file(shared: tuple[PluginBuild, Path, Pl
     assert done.stdout.startswith("hello")
 
 
-def test_a_build_says_when_it_starts_and_how_it_ended(
-    shared: tuple[PluginBuild, Path, PluginExecutable, Progress],
-) -> None:
+def test_a_build_says_when_it_starts_and_how_it_ended(shared: Shared) -> None:
     *_, said = shared
 
     assert said[0] == f"Building tap-x (python {'.'.join(map(str, sys.version_info[:2]))}) …"
@@ -141,9 +156,7 @@ def test_a_build_says_when_it_starts_and_how_it_ended(
     assert said[-1].endswith("MB)")
 
 
-def test_the_second_time_nothing_is_built_or_said(
-    shared: tuple[PluginBuild, Path, PluginExecutable, Progress],
-) -> None:
+def test_the_second_time_nothing_is_built_or_said(shared: Shared) -> None:
     build, cache, first, _ = shared
     said: Progress = []
 
@@ -152,9 +165,7 @@ def test_the_second_time_nothing_is_built_or_said(
     assert (found, said) == (first, [])
 
 
-def test_a_build_leaves_nothing_in_the_taps_source(
-    shared: tuple[PluginBuild, Path, PluginExecutable, Progress],
-) -> None:
+def test_a_build_leaves_nothing_in_the_taps_source(shared: Shared) -> None:
     build, *_ = shared
 
     left = {path.name for path in (build.root / "taps" / "tap-x").iterdir()}
@@ -162,7 +173,7 @@ def test_a_build_leaves_nothing_in_the_taps_source(
     assert left == {"backend.py", "pyproject.toml", "tap.cfg", "tap_x.py"}
 
 
-def test_the_lock_says_what_was_resolved(shared: tuple[PluginBuild, Path, PluginExecutable, Progress]) -> None:
+def test_the_lock_says_what_was_resolved(shared: Shared) -> None:
     _, _, found, _ = shared
 
     lock = json.loads(found.lock.read_text())
@@ -173,9 +184,7 @@ def test_the_lock_says_what_was_resolved(shared: tuple[PluginBuild, Path, Plugin
     assert lock["commands"] == ["tap-x"]
 
 
-def test_another_entry_point_of_the_same_requirements_needs_no_second_build(
-    shared: tuple[PluginBuild, Path, PluginExecutable, Progress],
-) -> None:
+def test_another_entry_point_of_the_same_requirements_needs_no_second_build(shared: Shared) -> None:
     build, cache, first, _ = shared
     other = PluginBuild("tap-x", build.pip_url, build.root, entrypoint="tap_x:other", executable="ignored")
 
@@ -185,9 +194,7 @@ def test_another_entry_point_of_the_same_requirements_needs_no_second_build(
     assert run(found) == "other entry point"
 
 
-def test_the_only_tap_of_the_package_is_used_whatever_the_plugins_name(
-    shared: tuple[PluginBuild, Path, PluginExecutable, Progress],
-) -> None:
+def test_the_only_tap_of_the_package_is_used_whatever_the_plugins_name(shared: Shared) -> None:
     build, cache, *_ = shared
     said: Progress = []
 
@@ -197,9 +204,7 @@ def test_the_only_tap_of_the_package_is_used_whatever_the_plugins_name(
     assert "'tap-x'" in said[0]
 
 
-def test_a_command_that_is_not_there_is_an_error_listing_those_that_are(
-    shared: tuple[PluginBuild, Path, PluginExecutable, Progress],
-) -> None:
+def test_a_command_that_is_not_there_is_an_error_listing_those_that_are(shared: Shared) -> None:
     build, cache, *_ = shared
 
     with pytest.raises(PluginBuildError, match="There are: tap-x") as caught:
@@ -208,9 +213,7 @@ def test_a_command_that_is_not_there_is_an_error_listing_those_that_are(
     assert "Did you mean 'tap-x'?" in caught.value.remedy
 
 
-def test_a_warm_start_costs_little_more_than_a_bare_interpreter(
-    shared: tuple[PluginBuild, Path, PluginExecutable, Progress],
-) -> None:
+def test_a_warm_start_costs_little_more_than_a_bare_interpreter(shared: Shared) -> None:
     _, _, found, _ = shared
 
     def fastest(start: Callable[[], object]) -> float:
@@ -237,14 +240,31 @@ def test_several_requirements_share_one_environment(root: Path, cache: Path) -> 
     assert json.loads(found.lock.read_text())["commands"] == ["tap-y", "tap-z"]
 
 
-def test_a_changed_local_tap_is_built_anew(root: Path, cache: Path) -> None:
-    build = PluginBuild("tap-x", "./taps/tap-x", root)
-    before = get(build, cache)
+def test_a_tap_comes_from_a_git_repository_at_a_tag(root: Path, cache: Path) -> None:
+    repository = make_tap(root / "tap-y", script="tap-y")
+    for command in ("init -q", "add -A", "-c user.name=me -c user.email=me@host commit -qm first", "tag v1"):
+        subprocess.run(["git", *command.split()], cwd=repository, check=True)
+
+    found = get(PluginBuild("tap-y", f"git+file://{repository}@v1#egg=tap-y", root), cache)
+
+    assert run(found).startswith("hello")
+    assert f"tap-y @ git+file://{repository}@" in found.lock.read_text()
+
+
+def test_a_dependency_left_out_on_purpose_is_not_missed(root: Path, cache: Path) -> None:
+    make_tap(root / "taps" / "tap-y", requires="no-such-library", script="tap-y")
+
+    found = get(PluginBuild("tap-y", "./taps/tap-y --no-deps", root), cache)
+
+    assert run(found).startswith("hello")
+
+
+def test_a_changed_local_tap_is_built_anew(shared: Shared, root: Path, built: PluginBuild, cache: Path) -> None:
     make_tap(root / "taps" / "tap-x", "goodbye")
 
-    after = get(build, cache)
+    after = get(built, cache)
 
-    assert after.key != before.key
+    assert after.key != shared.found.key
     assert run(after).startswith("goodbye")
 
 
@@ -266,7 +286,10 @@ def test_a_missing_python_is_an_error_before_anything_is_built(root: Path, cache
     assert not cache.exists()
 
 
-def test_requirements_that_cannot_be_resolved_show_the_resolvers_reason(root: Path, cache: Path) -> None:
+def test_requirements_that_cannot_be_resolved_show_the_resolvers_reason(
+    root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     url = "no-such-tap==99 --find-links https://me:hunter22@localhost:1/links --no-index"
 
     with pytest.raises(PluginBuildError) as caught:
@@ -332,6 +355,15 @@ def test_two_processes_at_once_build_once(root: Path) -> None:
     assert "".join(said).count("Building tap-x") == 1
 
 
+def is_locked(path: Path) -> bool:
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
 def test_a_build_that_was_stopped_leaves_no_result_and_the_next_one_works(
     root: Path, cache: Path, stop: signal.Signals
@@ -339,24 +371,34 @@ def test_a_build_that_was_stopped_leaves_no_result_and_the_next_one_works(
     started, slow = root / "started", root / "taps" / "tap-x" / "slow"
     slow.write_text(str(started))
     process = builder(root)
-    until(started.exists)
+    until(lambda: started.exists() and is_locked(started))
 
     process.send_signal(stop)
     process.communicate(timeout=60)
 
-    left = [path.name for path in cache.iterdir() if not path.name.startswith(".")]
-    assert left == []
-    copies = list(cache.glob(".build/*/sources/*/tap-x/slow"))
-    assert bool(copies) == (stop is signal.SIGKILL)
-    for copy in copies:
-        copy.unlink()
+    assert [path.name for path in cache.iterdir() if not path.name.startswith(".")] == []
+    assert bool(list((cache / ".build").iterdir())) == (stop is signal.SIGKILL)
+    if stop is signal.SIGINT:
+        until(lambda: not is_locked(started))
+    started.unlink()
     slow.unlink()
     assert run(get(PluginBuild("tap-x", "./taps/tap-x", root), cache)).startswith("hello")
+    if stop is signal.SIGINT:
+        assert list((cache / ".build").iterdir()) == []
+
+
+def test_what_a_killed_build_left_is_removed_by_the_next_one_of_any_plugin(
+    built: PluginBuild, cache: Path, root: Path
+) -> None:
+    (cache / ".build" / "0123.abc" / "venv").mkdir(parents=True)
+
+    get(PluginBuild("tap-x", built.pip_url, root, version="2"), cache)
+
     assert list((cache / ".build").iterdir()) == []
 
 
-def test_a_plugin_is_kept_in_the_store_and_taken_from_there(root: Path, cache: Path, tmp_path: Path) -> None:
-    store, build = Store(tmp_path / "store"), PluginBuild("tap-x", "./taps/tap-x", root)
+def test_a_plugin_is_kept_in_the_store_and_taken_from_there(root: Path, cache: Path) -> None:
+    store, build = Store(root / "store"), PluginBuild("tap-x", "./taps/tap-x", root)
     built = get(build, cache, store)
     said: Progress = []
 
@@ -369,10 +411,10 @@ def test_a_plugin_is_kept_in_the_store_and_taken_from_there(root: Path, cache: P
     assert said == [f"Fetched tap-x from {store.url}"]
 
 
-def test_a_store_that_is_the_cache_is_not_copied_to(root: Path) -> None:
+def test_a_store_that_is_the_cache_is_not_copied_to(root: Path, built: PluginBuild, cache: Path) -> None:
     store = Store(root / ".alto")
 
-    found = get(PluginBuild("tap-x", "./taps/tap-x", root), root / ".alto" / "plugins", store)
+    found = get(built, cache, store)
 
     assert not publish(found, store)
     assert run(found).startswith("hello")
@@ -396,8 +438,8 @@ def test_an_unreachable_store_does_not_stop_a_build(root: Path, cache: Path) -> 
     assert [line for line in said if "cannot be kept in the store" in line]
 
 
-def test_a_plugin_can_be_published_later_once(root: Path, cache: Path) -> None:
-    found, store = get(PluginBuild("tap-x", "./taps/tap-x", root), cache), Store(root / "store")
+def test_a_plugin_can_be_published_later_once(root: Path, built: PluginBuild, cache: Path) -> None:
+    found, store = get(built, cache), Store(root / "store")
 
     assert publish(found, store)
     assert not publish(found, store)
@@ -414,45 +456,42 @@ def test_a_plugin_can_be_published_later_once(root: Path, cache: Path) -> None:
     ],
 )
 def test_an_unpacked_plugin_with_holes_is_unpacked_again_without_a_build(
-    root: Path, cache: Path, damage: Callable[[Path], None]
+    built: PluginBuild, cache: Path, damage: Callable[[Path], None]
 ) -> None:
-    build = PluginBuild("tap-x", "./taps/tap-x", root)
-    damage(Path(get(build, cache).argv[-1]))
+    damage(Path(get(built, cache).argv[-1]))
 
-    found = get(build, cache, build_allowed=False)
+    found = get(built, cache, build_allowed=False)
 
     assert run(found).startswith("hello")
 
 
-def test_a_damaged_pex_is_built_again_by_itself(root: Path, cache: Path) -> None:
-    build, said = PluginBuild("tap-x", "./taps/tap-x", root), Progress()
-    found = get(build, cache)
-    found.pex.write_bytes(found.pex.read_bytes()[: found.pex.stat().st_size // 2])
+def test_a_damaged_pex_is_built_again_by_itself(shared: Shared, built: PluginBuild, cache: Path) -> None:
+    pex, said = cache / shared.found.key, Progress()
+    pex.write_bytes(pex.read_bytes()[: pex.stat().st_size // 2])
 
-    found = executable(build, cache, None, on_progress=said.append)
+    found = executable(built, cache, None, on_progress=said.append)
 
     assert run(found).startswith("hello")
     assert "does not boot" in said[0]
 
 
-def test_a_plugin_can_be_told_to_unpack_anew(root: Path, cache: Path) -> None:
-    build = PluginBuild("tap-x", "./taps/tap-x", root)
-    found = get(build, cache)
+def test_a_plugin_can_be_told_to_unpack_anew(built: PluginBuild, cache: Path) -> None:
+    found = get(built, cache)
 
     repair(found, cache)
 
     assert not Path(found.argv[0]).exists()
-    assert run(get(build, cache)).startswith("hello")
+    assert run(get(built, cache)).startswith("hello")
 
 
 def test_where_nothing_can_be_written_plugins_unpack_into_a_private_temporary_directory(
-    root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+    root: Path, built: PluginBuild, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DLT_SINGER_HOME", "/proc/nowhere")
     monkeypatch.setattr(tempfile, "tempdir", str(root))
     said = Progress()
 
-    found = executable(PluginBuild("tap-x", "./taps/tap-x", root), cache, None, on_progress=said.append)
+    found = executable(built, cache, None, on_progress=said.append)
 
     assert run(found).startswith("hello")
     private = root / f"dlt-singer-{os.getuid()}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import traceback
 import uuid
 from collections.abc import Callable
@@ -101,6 +102,26 @@ def test_a_failed_local_write_keeps_the_old_object_and_leaves_nothing_behind(tmp
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
+def test_a_reader_sees_the_old_object_or_the_new_one_never_half_of_one(tmp_path: Path) -> None:
+    store, contents = Store(tmp_path), [b"a" * 2_000_000, b"b" * 3_000_000]
+    store.write("key", contents[0])
+    seen: list[bytes | None] = []
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            seen.append(store.read("key"))
+
+    reader = threading.Thread(target=look)
+    reader.start()
+    for number in range(40):
+        store.write("key", contents[number % 2])
+    done.set()
+    reader.join()
+
+    assert [len(data or b"") for data in seen if data not in contents] == []
+
+
 def test_an_object_half_written_by_another_process_is_not_listed(tmp_path: Path) -> None:
     (tmp_path / ".a.0123.partial").write_bytes(b"hal")
     store = Store(tmp_path)
@@ -108,9 +129,7 @@ def test_an_object_half_written_by_another_process_is_not_listed(tmp_path: Path)
     assert store.list() == []
 
 
-@pytest.mark.parametrize(
-    "key", ["../a", "a/../../b", "/etc/passwd"], ids=["parent", "inner parent", "absolute"]
-)
+@pytest.mark.parametrize("key", ["../a", "a/../../b", "/etc/passwd"], ids=["parent", "inner parent", "absolute"])
 def test_a_key_cannot_lead_out_of_the_store(tmp_path: Path, key: str) -> None:
     with pytest.raises(StorageError, match="leads out"):
         Store(tmp_path / "store").read(key)
@@ -130,9 +149,7 @@ def test_an_unknown_protocol_suggests_a_known_one() -> None:
 
 
 def test_neither_repr_nor_error_nor_traceback_shows_credentials() -> None:
-    store = Store(
-        "nosuch://me:hunter22@host/x?sig=abcdef", {"key": "AKIA123", "nested": {"secret": "s3cr3t!"}}
-    )
+    store = Store("nosuch://me:hunter22@host/x?sig=abcdef", {"key": "AKIA123", "nested": {"secret": "s3cr3t!"}})
 
     with pytest.raises(StorageError) as caught:
         store.read("a")
@@ -151,9 +168,7 @@ def test_options_reach_the_driver_and_their_values_are_scrubbed_from_what_it_say
 
 
 def test_constructing_a_store_imports_no_file_system_library() -> None:
-    code = (
-        "import sys; from dlt_singer.storage import Store; Store('s3://b'); sys.exit('fsspec' in sys.modules)"
-    )
+    code = "import sys; from dlt_singer.storage import Store; Store('s3://b'); sys.exit('fsspec' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
