@@ -19,7 +19,7 @@ from dlt_singer.session.feed import Feed, Rows
 from dlt_singer.session.signals import sigterm_as_interrupt
 from dlt_singer.session.snapshot import Snapshot
 
-__all__ = ["END", "Feed", "Limits", "Rows", "Session"]
+__all__ = ["END", "Feed", "Limits", "MessageStream", "Rows", "Session", "Upstream"]
 
 _LOCK_PATIENCE_S = 0.2
 
@@ -39,6 +39,29 @@ class MessageStream(Protocol):
 
     def close(self) -> None:
         """End whatever produces the messages; idempotent."""
+        ...
+
+
+class Upstream(Protocol):
+    """What a session needs of a tap.
+
+    Attributes:
+        name: For errors.
+        mixes_versions: Rows keep their table version in a column, so several may come in one run.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def mixes_versions(self) -> bool: ...
+
+    def start(self) -> MessageStream:
+        """Start the tap; called at the first pull."""
+        ...
+
+    def note_unasked(self, stream: str) -> None:
+        """Called once for each stream that the tap sends and nobody pulls."""
         ...
 
 
@@ -63,29 +86,19 @@ class Session:
     Threads take turns by `lock`; hold it around several calls that belong together.
 
     Args:
-        name: The tap's name, for errors.
+        upstream: The tap.
         streams: The streams that pull from this session, each under the names its messages may use.
-        start: Starts the tap; called at the first pull.
         limits: Bounds of batches.
-        mix_versions: Streams keep a version column, so several table versions may come in one run.
     """
 
-    def __init__(
-        self,
-        name: str,
-        streams: Mapping[str, str],
-        start: Callable[[], MessageStream],
-        limits: Limits = Limits(),
-        *,
-        mix_versions: bool = False,
-    ) -> None:
-        self.name = name
+    def __init__(self, upstream: Upstream, streams: Mapping[str, str], limits: Limits | None = None) -> None:
+        self.name = upstream.name
         self.feeds = {stream: Feed(stream) for stream in streams.values()}
         self._by_name = {name: self.feeds[stream] for name, stream in streams.items()}
         self.newest: Snapshot | None = None
-        self._start = start
-        self._limits = limits
-        self._mix_versions = mix_versions
+        self._upstream = upstream
+        self._unasked: set[str] = set()
+        self._limits = limits or Limits()
         self._stream: MessageStream | None = None
         self._messages: Iterator[Message] = iter(())
         self.lock = threading.RLock()
@@ -161,7 +174,7 @@ class Session:
 
     def _pump(self) -> None:
         if self._stream is None:
-            self._stream = self._start()
+            self._stream = self._upstream.start()
             self._messages = iter(self._stream)
         for message in self._messages:
             # In the order of how often they come.
@@ -183,8 +196,12 @@ class Session:
 
     def _record(self, message: Record) -> None:
         feed = self._by_name.get(message.stream)
-        # A tap may send streams nobody asked for, and goes on with those that need no more.
-        if feed is None or not feed.live:
+        if feed is None:
+            if message.stream not in self._unasked:
+                self._unasked.add(message.stream)
+                self._upstream.note_unasked(message.stream)
+            return
+        if not feed.live:
             return
         if feed.schema is None:
             self._refuse_early_record(message.stream)
@@ -210,7 +227,7 @@ class Session:
             self._version(feed, message.version)
 
     def _version(self, feed: Feed, version: int) -> None:
-        if feed.version is not None and not self._mix_versions:
+        if feed.version is not None and not self._upstream.mixes_versions:
             raise TapProtocolError(
                 f"{self.name} sent two table versions of stream '{feed.stream}' in one run "
                 f"({feed.version} and {version}).",

@@ -5,12 +5,15 @@ Lazy: with streams given or the catalog kept, nothing is started before an extra
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cached_property
 
 from dlt.extract.resource import DltResource
 from dlt.extract.source import DltSource
 
+from dlt_singer._types import JSON
 from dlt_singer.catalog import Selection, Stream
 from dlt_singer.errors import DiscoveryNeededError
 from dlt_singer.session.shape import StreamOptions
@@ -71,16 +74,10 @@ class Definition:
             announce(f"{self.tap.name}: {warning}")
         return selection
 
-    def start(self, group: Group) -> Sync:
-        """Start the tap for the streams of one group."""
-        selection = self.selection()
-        catalog = None if selection is None else self.tap.narrow(selection.catalog, group.streams)
-        shown = (
-            ", ".join(group.streams) if len(group.streams) <= _NAMED_STREAMS else f"{len(group.streams)} streams"
-        )
-        age = f" (catalog {self._base.age})" if self._base is not None else ""
-        announce(f"{self.tap.name}: reading {shown}{age}")
-        return self.tap.sync(catalog, group.state)
+    @property
+    def catalog_age(self) -> str:
+        """How old the catalog is, for a person; empty without one."""
+        return f" (catalog {self._base.age})" if self._base is not None else ""
 
     def known_streams(self) -> frozenset[str]:
         """Return every stream the tap is known to have."""
@@ -107,7 +104,7 @@ class Definition:
             replication_method=entry.replication_method if entry else None,
             replication_key=entry.replication_key if entry else None,
             key_properties=entry.key_properties if entry else (),
-            schema_overrides=plugin.schema.get(stream, {}),
+            schema_overrides=_overrides(plugin.schema, stream),
             deselected=_deselected(entry) if entry else (),
             deletes=plugin.deletes or "soft",
             version_column=plugin.version_column,
@@ -119,6 +116,49 @@ class Definition:
         selection = self._selection
         known = selection is not None and stream in selection.catalog.stream_ids
         return selection.catalog.stream(stream) if selection is not None and known else None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRun:
+    """One run of the tap, for streams that share a global part; the upstream of a session.
+
+    Attributes:
+        definition: The source definition.
+        group: The streams, and the state they start from.
+    """
+
+    definition: Definition
+    group: Group
+
+    @property
+    def name(self) -> str:
+        """The tap's name."""
+        return self.definition.tap.name
+
+    @property
+    def mixes_versions(self) -> bool:
+        """Whether rows keep their table version in a column."""
+        return self.definition.tap.plugin.version_column
+
+    def start(self) -> Sync:
+        """Start the tap, narrowed to the streams of the group."""
+        streams = self.group.streams
+        selection = self.definition.selection()
+        catalog = None if selection is None else self.definition.tap.narrow(selection.catalog, streams)
+        shown = ", ".join(streams) if len(streams) <= _NAMED_STREAMS else f"{len(streams)} streams"
+        announce(f"{self.name}: reading {shown}{self.definition.catalog_age}")
+        return self.definition.tap.sync(catalog, self.group.state)
+
+    def note_unasked(self, stream: str) -> None:
+        """Say that a stream is skipped which nobody asked for, unless it is a parent the tap has to read."""
+        selection = self.definition.selection()
+        if selection is None or stream not in selection.catalog.ancestors(self.group.streams):
+            announce(f"{self.name}: sends stream '{stream}' unasked; its records are skipped")
+
+
+def _overrides(schemas: Mapping[str, Mapping[str, JSON]], stream: str) -> dict[str, JSON]:
+    found = (properties for glob, properties in schemas.items() if fnmatchcase(stream, glob))
+    return {name: schema for properties in found for name, schema in properties.items()}
 
 
 def _deselected(entry: Stream) -> tuple[str, ...]:

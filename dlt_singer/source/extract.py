@@ -22,7 +22,7 @@ from dlt.extract.source import DltSource, SourceInjectableContext
 from dlt_singer.errors import SelectionError
 from dlt_singer.session import Session
 from dlt_singer.session.slots import Group, group_streams
-from dlt_singer.source.definition import Definition
+from dlt_singer.source.definition import Definition, GroupRun
 from dlt_singer.source.handover import HandOver
 from dlt_singer.source.sync import StreamRun
 from dlt_singer.source.table import Table
@@ -77,14 +77,9 @@ class Extract:
             session.close()
 
     def _session(self, group: Group) -> list[tuple[str, Session]]:
-        definition = self._definition
-        session = Session(
-            definition.tap.name,
-            definition.message_names(group.streams),
-            start=lambda: definition.start(group),
-            mix_versions=definition.tap.plugin.version_column,
-        )
-        # An exception that its catcher holds on to keeps generators alive, but not this object.
+        names = self._definition.message_names(group.streams)
+        session = Session(GroupRun(self._definition, group), names)
+        # Generators that dlt never started have no `finally` to run.
         weakref.finalize(self, session.close)
         return [(stream, session) for stream in group.streams]
 
