@@ -24,6 +24,7 @@ __all__ = ["RowDecoder"]
 
 _Fields: TypeAlias = "dict[str, Reader | _Fields]"
 
+_MALFORMED: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 _MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|-?Infinity|NaN', re.DOTALL)
 _ESCAPE: Final = re.compile(
@@ -74,11 +75,11 @@ class RowDecoder:
     def _row(self, raw: bytes) -> dict[str, object]:
         try:
             return self._object(raw, self._fields, "")
-        except (ValueError, RecursionError):
+        except _MALFORMED:
             pass
         try:
             return self._object(_strict(raw), self._fields, "")
-        except (ValueError, RecursionError):
+        except _MALFORMED:
             # no `from`: the parser's words may quote the record
             raise MessageError("A record is no JSON object.", "Report this to the tap's maintainers.") from None
 
