@@ -65,7 +65,7 @@ def lay_out(pex: Path, interpreter: Interpreter, roots: Path, on_progress: Calla
     found = _existing(pex, root)
     if found:
         return found
-    if not _writable(roots):
+    if not is_writable(roots):
         root = _private_directory() / pex.name[:16]
         found = _existing(pex, root)
         if found:
@@ -135,7 +135,8 @@ def _locked(root: Path) -> Iterator[None]:
         yield
 
 
-def _writable(directory: Path) -> bool:
+def is_writable(directory: Path) -> bool:
+    """Return whether files can be made in the directory, which is made if need be."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=directory):

@@ -101,9 +101,8 @@ def build_pex(requirements: Requirements, interpreter: Interpreter, start: Start
         "--sh-boot",
     ]
     # uv has judged the versions; pex would refuse what --no-deps and --override allowed.
-    pack.append("--ignore-errors")
-    private: list[str | Path] = ["--pex-root", shop.directory / "pex_root", "--tmpdir", shop.directory]
-    shop.run([*pack, *private, *requirements.pack_flags, "--output-file", pex], "Packing")
+    pack += ["--ignore-errors", "--tmpdir", shop.directory]
+    shop.run([*pack, *requirements.pack_flags, "--output-file", pex], "Packing")
     return Built(pex, lock)
 
 

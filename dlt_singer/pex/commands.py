@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dlt_singer.errors import PluginBuildError
+from dlt_singer.pex.boot import is_writable
 from dlt_singer.storage import redact_url
 
 _SLOW_AFTER_S = 3.0
@@ -96,6 +97,10 @@ def tool_variables(environ: Mapping[str, str], pip: Mapping[str, str], directory
         directory: The build's private directory, which also takes temporary files.
     """
     steering = ("PEX_", "PYTHON", "CONDA", "VIRTUAL_ENV", "__PEX", "UV_PYTHON", "UV_PROJECT", "UV_SYSTEM")
+    home = environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - never raises
+    if "UV_CACHE_DIR" not in environ and not is_writable(Path(home, "uv")):
+        # A worker without a writable home still builds; it only downloads everything again.
+        pip = {**pip, "UV_CACHE_DIR": str(directory / "uv_cache")}
     kept = {name: value for name, value in environ.items() if not name.startswith(steering)}
     return {
         **kept,
@@ -105,6 +110,7 @@ def tool_variables(environ: Mapping[str, str], pip: Mapping[str, str], directory
         "UV_NO_PROGRESS": "1",
         "UV_PYTHON_DOWNLOADS": "never",
         "UV_LINK_MODE": environ.get("UV_LINK_MODE", "copy"),
+        "PEX_ROOT": str(directory / "pex_root"),
         "PEX_IGNORE_RCFILES": "true",
         "PYTHONWARNINGS": "ignore",
     }

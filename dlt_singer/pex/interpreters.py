@@ -165,9 +165,10 @@ def _folders() -> list[Path]:
 
 def _versioned_folders() -> list[Path]:
     """Return the directories of pyenv and uv that hold one interpreter each, newest first."""
+    home = os.path.expanduser("~")  # noqa: PTH111 - Path.home raises where nobody has one
     homes = [
-        Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions",
-        Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or Path.home() / ".local/share/uv/python"),
+        Path(os.environ.get("PYENV_ROOT") or f"{home}/.pyenv", "versions"),
+        Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or f"{home}/.local/share/uv/python"),
         Path("/Library/Frameworks/Python.framework/Versions"),
     ]
     found = [folder for home in homes if home.is_dir() for folder in home.iterdir()]

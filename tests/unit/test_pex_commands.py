@@ -66,6 +66,7 @@ def test_the_remedy_fits_the_reason(shop: Workshop, said: str, remedy: str) -> N
 
 def test_the_tools_environment_is_the_users_without_what_would_lead_them_astray(tmp_path: Path) -> None:
     users = {"HOME": "/me", "PYTHONPATH": "/x", "PEX_PYTHON": "/y", "VIRTUAL_ENV": "/z", "UV_INDEX": "https://u"}
+    users["XDG_CACHE_HOME"] = str(tmp_path)
 
     found = tool_variables(users, {"UV_FIND_LINKS": "/wheels"}, tmp_path)
 
@@ -73,3 +74,21 @@ def test_the_tools_environment_is_the_users_without_what_would_lead_them_astray(
     assert (found["UV_INDEX"], found["UV_FIND_LINKS"]) == ("https://u", "/wheels")
     assert not {"PYTHONPATH", "PEX_PYTHON", "VIRTUAL_ENV"} & set(found)
     assert found["TMPDIR"] == str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("users", "private"),
+    [
+        pytest.param({"XDG_CACHE_HOME": "/proc/nowhere"}, True, id="no writable home"),
+        pytest.param({"XDG_CACHE_HOME": "{tmp}"}, False, id="a writable home"),
+        pytest.param({"XDG_CACHE_HOME": "/proc/nowhere", "UV_CACHE_DIR": "/chosen"}, False, id="chosen"),
+    ],
+)
+def test_uvs_cache_is_private_where_the_home_cannot_be_written(
+    tmp_path: Path, users: dict[str, str], *, private: bool
+) -> None:
+    users = {name: value.format(tmp=tmp_path) for name, value in users.items()}
+
+    found = tool_variables(users, {}, tmp_path / "build")
+
+    assert (found.get("UV_CACHE_DIR") == str(tmp_path / "build" / "uv_cache")) == private
