@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import date, datetime, time, timezone
 from decimal import Decimal
@@ -107,6 +108,28 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPy
     pipeline.run([table(kind, schema) for kind, schema in SCHEMAS.items()])
     with duckdb.connect(str(folder / "out.duckdb"), read_only=True) as connection:
         yield connection
+
+
+ODD_NAMES = ("a_", "Über", "os:version", "_lead", "9x", "a__b", "CamelCase", "p.q", "  pad ", " ", "__d", "a" * 80)
+
+
+def test_columns_have_the_names_that_dlt_gives_to_the_values(tmp_path: Path) -> None:
+    texts: dict[str, JSON] = {name: {"type": "string"} for name in ODD_NAMES}
+    hints = stream_hints(
+        {"properties": {**texts, "Obj_": {"type": "object", "properties": texts}}},
+        [],
+        normalize=dlt.Schema("odd").naming.normalize_path,
+    )
+    values = dict.fromkeys(ODD_NAMES, "v")
+    rows = RowDecoder(hints).decode([json.dumps({**values, "Obj_": values}).encode()])
+    destination = dlt.destinations.duckdb(str(tmp_path / "o.duckdb"))
+    pipeline = dlt.pipeline("odd", destination=destination, dataset_name="raw", pipelines_dir=str(tmp_path))
+
+    pipeline.run(rows, table_name="odd", columns=dict(hints.columns), loader_file_format="parquet")
+
+    with duckdb.connect(str(tmp_path / "o.duckdb"), read_only=True) as connection:
+        names = {column[0] for column in connection.execute("DESCRIBE raw.odd").fetchall()}
+    assert names == {*hints.columns, "_dlt_id", "_dlt_load_id"}
 
 
 def table(kind: str, schema: JSON) -> dlt.sources.DltResource:
