@@ -39,6 +39,8 @@ if ":" not in value:
 if value:
     importlib.import_module(value.partition(":")[0].strip())
 """
+# uv has judged the versions; without --ignore-errors pex would refuse what --no-deps and --override allowed.
+_PACK = ("-m", "pex", "--venv", "prepend", "--sh-boot", "--ignore-errors")
 _LOOK_TIMEOUT_S = 120
 _NO_PLUGIN_COMMANDS = ("python", "activate", "deactivate", "pydoc")
 
@@ -90,18 +92,8 @@ def build_pex(requirements: Requirements, interpreter: Interpreter, start: Start
     lock = shop.directory / "plugin.lock"
     lock.write_text(_lock(requirements, interpreter, scripts, resolved), encoding="utf-8")
     pex = shop.directory / "plugin.pex"
-    pack: list[str | Path] = [
-        sys.executable,
-        "-m",
-        "pex",
-        "--venv-repository",
-        venv,
-        "--venv",
-        "prepend",
-        "--sh-boot",
-    ]
-    # uv has judged the versions; pex would refuse what --no-deps and --override allowed.
-    pack += ["--ignore-errors", "--tmpdir", shop.directory]
+    pack: list[str | Path] = [sys.executable, *_PACK]
+    pack += ["--venv-repository", venv, "--tmpdir", shop.directory]
     shop.run([*pack, *requirements.pack_flags, "--output-file", pex], "Packing")
     return Built(pex, lock)
 
