@@ -134,27 +134,24 @@ def _wait(pid: int, control: int, children: int) -> int | None:
 def _end(pid: int, grace_s: float) -> int | None:
     """End the tap's process group and every descendant; return the tap's wait status if it is reaped here."""
     status = None
-    for number, patience_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, _REAP_LIMIT_S)):
-        if not _signal_all(pid, number):
-            break
-        deadline = time.monotonic() + patience_s
-        while _alive(pid) and time.monotonic() < deadline:
-            status = dict(_reap()).get(pid, status)
-            time.sleep(0.005)
+    _signal_all(pid, signal.SIGTERM)
+    polite_until = time.monotonic() + grace_s
+    give_up_at = polite_until + _REAP_LIMIT_S
+    while _alive(pid) and time.monotonic() < give_up_at:
+        if time.monotonic() >= polite_until:
+            # Again and again: a descendant becomes ours only when those above it are gone.
+            _signal_all(pid, signal.SIGKILL)
+        status = dict(_reap()).get(pid, status)
+        time.sleep(0.005)
     return status
 
 
-def _signal_all(pid: int, number: int) -> bool:
-    """Signal the group and adopted orphans; tell whether anybody was there."""
-    found = False
+def _signal_all(pid: int, number: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
-        found = True
     for child in _children():
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(child, number)
-            found = True
-    return found
 
 
 def _alive(pid: int) -> bool:

@@ -43,18 +43,17 @@ class MessageStream(Protocol):
 
 
 class Upstream(Protocol):
-    """What a session needs of a tap.
-
-    Attributes:
-        name: For errors.
-        mixes_versions: Rows keep their table version in a column, so several may come in one run.
-    """
+    """What a session needs of a tap."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The tap's name, for errors."""
+        ...
 
     @property
-    def mixes_versions(self) -> bool: ...
+    def mixes_versions(self) -> bool:
+        """Whether rows keep their table version in a column, so that several may come in one run."""
+        ...
 
     def start(self) -> MessageStream:
         """Start the tap; called at the first pull."""

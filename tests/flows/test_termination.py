@@ -1,0 +1,153 @@
+"""Whoever ends first, nothing of a run is left: no process, no directory, and no bookmark that moved."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from dlt_singer.testing import CRASH, DEAF, HANG, ORPHAN, FakeTap, record, repeat, schema, state
+
+PATIENCE_S = 2.0
+USERS = schema("users", {"id": "integer"}, ["id"], replication_method="INCREMENTAL", replication_key="id")
+PIPELINE = """
+    import sys
+    import dlt
+    from dlt_singer import singer
+
+    pipeline = dlt.pipeline("ends", destination="duckdb", dataset_name="raw")
+    print("extracting", flush=True)
+    pipeline.run(singer("tap-fake", streams=["users"]))
+"""
+
+
+@pytest.fixture
+def tmpdir_of_runs(tmp_path: Path) -> Path:
+    directory = tmp_path / "runs"
+    directory.mkdir()
+    return directory
+
+
+@pytest.fixture
+def pipeline_process(tmp_path: Path, tmpdir_of_runs: Path) -> Iterator[subprocess.Popen[str]]:
+    """A pipeline in a process of its own, whose tap gives 10,000 rows, starts two children, and hangs."""
+    FakeTap(tmp_path).emits(
+        DEAF, ORPHAN(), ORPHAN(own_session=True), USERS, repeat(10_000, record("users", id="$n")), HANG
+    )
+    script = tmp_path / "pipeline.py"
+    script.write_text(textwrap.dedent(PIPELINE))
+    env = {**os.environ, "TMPDIR": str(tmpdir_of_runs), "DLT_DATA_DIR": str(tmp_path / "dlt")}
+    process = subprocess.Popen(
+        [sys.executable, str(script)], cwd=tmp_path, env=env, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+    yield process
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=["kill -9", "SIGTERM", "Ctrl-C"]
+)
+def test_nothing_is_left_two_seconds_after_the_pipeline_ends_by_a_signal(
+    pipeline_process: subprocess.Popen[str], tmp_path: Path, tmpdir_of_runs: Path, number: signal.Signals
+) -> None:
+    wait_until(lambda: run_dirs(tmpdir_of_runs) and len(descendants(tmp_path)) == 3)
+
+    pipeline_process.send_signal(number)
+
+    wait_until(lambda: not descendants(tmp_path) and not run_dirs(tmpdir_of_runs), PATIENCE_S)
+    assert pipeline_process.wait(PATIENCE_S) != 0
+
+
+def test_the_run_directory_and_its_files_are_for_the_owner_alone(
+    pipeline_process: subprocess.Popen[str], tmpdir_of_runs: Path
+) -> None:
+    wait_until(lambda: list(tmpdir_of_runs.glob("*/catalog.json")))
+
+    (directory,) = run_dirs(tmpdir_of_runs)
+
+    assert directory.stat().st_mode & 0o777 == 0o700
+    assert {file.stat().st_mode & 0o777 for file in directory.iterdir()} == {0o600}
+    assert {file.name for file in directory.iterdir()} == {"config.json", "catalog.json"}
+
+
+def test_a_tap_that_goes_on_is_ended_when_a_limit_is_reached(tmp_path: Path, tmpdir_of_runs: Path) -> None:
+    FakeTap(tmp_path).emits(USERS, repeat(12_000, record("users", id="$n")), HANG)
+    script = tmp_path / "pipeline.py"
+    script.write_text(textwrap.dedent(PIPELINE).replace('["users"])', '["users"]).add_limit(1)'))
+
+    done = run_script(script, tmp_path, tmpdir_of_runs)
+
+    assert done.returncode == 0, done.stderr
+    assert not descendants(tmp_path)
+    assert not run_dirs(tmpdir_of_runs)
+
+
+def test_a_tap_that_crashes_fails_the_pipeline_and_its_directory_is_gone(
+    tmp_path: Path, tmpdir_of_runs: Path
+) -> None:
+    FakeTap(tmp_path).emits(USERS, record("users", id=1), state({"bookmarks": {"users": 1}}), ORPHAN(), CRASH(3))
+    script = tmp_path / "pipeline.py"
+    script.write_text(textwrap.dedent(PIPELINE))
+
+    done = run_script(script, tmp_path, tmpdir_of_runs)
+
+    assert done.returncode == 1
+    assert "tap-fake ended with exit code 3" in done.stderr
+    assert not descendants(tmp_path)
+    assert not run_dirs(tmpdir_of_runs)
+
+
+def run_script(script: Path, cwd: Path, tmpdir: Path) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "TMPDIR": str(tmpdir), "DLT_DATA_DIR": str(cwd / "dlt")}
+    return subprocess.run(
+        [sys.executable, str(script)], cwd=cwd, env=env, text=True, capture_output=True, check=False, timeout=60
+    )
+
+
+def run_dirs(tmpdir: Path) -> list[Path]:
+    return list(tmpdir.glob("dlt-singer-*"))
+
+
+def descendants(project: Path) -> list[int]:
+    """The live processes a fake tap of this project has noted, and those that were started by them."""
+    calls = project / "tap-fake.calls"
+    noted = [json.loads(line)["pid"] for line in calls.read_text().splitlines()] if calls.exists() else []
+    processes = (entry for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    return [
+        int(entry.name)
+        for entry in processes
+        if environment_names(entry, project) and is_tap_or_child(entry, noted)
+    ]
+
+
+def environment_names(entry: Path, project: Path) -> bool:
+    try:
+        return f"TMPDIR={project}/runs".encode() in (entry / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
+def is_tap_or_child(entry: Path, noted: list[int]) -> bool:
+    try:
+        status, command = (entry / "stat").read_text(), (entry / "cmdline").read_bytes()
+    except OSError:
+        return False
+    alive = status.rpartition(")")[2].split()[0] != "Z"
+    return alive and (int(entry.name) in noted or b"signal.pause()" in command)
+
+
+def wait_until(condition: Callable[[], object], patience_s: float = 30.0) -> None:
+    deadline = time.monotonic() + patience_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
