@@ -49,7 +49,13 @@ class Slots:
     def put(self, stream: str, slot: Slot) -> None:
         """Remember a slot; dlt commits it with the load package."""
         states = cast("MutableMapping[str, MutableMapping[str, object]]", self._state.setdefault("resources", {}))
-        states.setdefault(self._resources[stream], {})[SLOT] = {**slot, "tap": self._tap, "stream": stream}
+        resource = states.setdefault(self._resources[stream], {})
+        before = cast("Slot", resource.get(SLOT) or {}).get("rest_hash")
+        resource[SLOT] = {**slot, "tap": self._tap, "stream": stream}
+        if before is not None and before != slot.get("rest_hash"):
+            others = (cast("Slot", other.get(SLOT) or {}) for other in states.values())
+            if not any(other.get("rest_hash") == before for other in others):
+                self.shared.pop(before, None)
 
     @property
     def shared(self) -> Globals:

@@ -5,6 +5,7 @@ argv: the script's path, then what any tap is called with. Every call is noted i
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 import os
@@ -26,12 +27,13 @@ def main(script: Path, arguments: list[str]) -> None:
         _say(json.dumps(scenario["catalog"]))
         return
     wanted = [stream["tap_stream_id"] for stream in given.get("catalog", scenario["catalog"])["streams"]]
-    state = given.get("state") or {}
+    before = given.get("state") or {}
+    state = copy.deepcopy(before)
     for step in scenario["steps"]:
         kind, value = next(iter(step.items()))
         if kind == "table":
             if value["stream"] in wanted:
-                _say(*map(json.dumps, _table(value, state)))
+                _say(*map(json.dumps, _table(value, before, state)))
         else:
             _STEPS[kind](value)
 
@@ -95,10 +97,10 @@ _STEPS: dict[str, Callable[[Any], object]] = {
 }
 
 
-def _table(table: dict[str, Any], state: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _table(table: dict[str, Any], before: dict[str, Any], state: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Sync a table as taps do: rows from the bookmark on, inclusive, a STATE now and then and at the end."""
     stream, key = table["stream"], table["replication_key"]
-    bookmark = _read_bookmark(table, state)
+    bookmark = _read_bookmark(table, before)
     yield table["schema"]
     for number, row in enumerate(table["rows"], 1):
         if key is not None and bookmark is not None and row[key] < bookmark:

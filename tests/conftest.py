@@ -1,0 +1,16 @@
+"""What every test may rely on: nobody's variables, and no telemetry."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the configuration of whoever runs the tests."""
+    for name in list(os.environ):
+        if name.startswith(("ALTO_", "SOURCES__", "DESTINATION__", "DLT_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
