@@ -1,0 +1,70 @@
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV ?= .venv
+CONSTRAINTS ?= constraints/latest.txt
+PYTHON ?=
+PYTESTFLAGS ?=
+BIN := $(VENV)/bin
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: $(VENV)/.duckdb ## Load the shipped sample into DuckDB and show it
+	@$(BIN)/python pipelines/carbon_intensity_pipeline.py
+
+.PHONY: test
+test: $(VENV)/.test ## Run all tests
+	$(BIN)/python -m pytest $(PYTESTFLAGS)
+
+.PHONY: check
+check: $(VENV)/.lint $(VENV)/.test ## Everything a change must pass: format, lint, types, layers, news, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/towncrier build --draft --version next > /dev/null
+	$(BIN)/python -m pytest $(PYTESTFLAGS)
+
+.PHONY: format
+format: $(VENV)/.lint ## Format the code and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: matrix
+matrix: ## Run `make check` on every CPython from 3.10 to 3.13 that is there
+	@for version in 3.10 3.11 3.12 3.13; do \
+		if python=$$(scripts/python $$version); then \
+			echo "== CPython $$version: $$python"; \
+			$(MAKE) check VENV=.venvs/$$version PYTHON=$$python || exit 1; \
+		else \
+			echo "== CPython $$version: not on this machine, left out"; \
+		fi; \
+	done
+
+.PHONY: lowest
+lowest: ## Run all tests with the lowest versions of our dependencies
+	@python=$$(scripts/python 3.10 3.11 3.12) || { echo "Needs a CPython from 3.10 to 3.12."; exit 1; }; \
+	$(MAKE) test VENV=.venvs/lowest PYTHON=$$python CONSTRAINTS=constraints/lowest.txt
+
+.PHONY: lock
+lock: ## Pin all dependencies anew, at their newest and at their lowest (needs uv)
+	$(PIN) --all-extras --upgrade --output-file constraints/latest.txt
+	$(PIN) --extra test --upgrade --resolution lowest-direct --output-file constraints/lowest.txt
+
+# No URL is written down: where packages come from is a matter of the machine.
+PIN = uv pip compile pyproject.toml --quiet --universal --python-version 3.10 --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+.PHONY: clean
+clean: ## Remove environments, caches and everything that was loaded or built
+	rm -rf .venv .venvs .alto .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	rm -f *.duckdb *.duckdb.wal
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One mark for each set of extras that is installed; newer requirements install them again.
+$(VENV)/.%: pyproject.toml $(CONSTRAINTS)
+	@PYTHON=$(PYTHON) scripts/install $(VENV) $* $(CONSTRAINTS)
+	@touch $@

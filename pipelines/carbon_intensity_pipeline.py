@@ -1,0 +1,60 @@
+"""Load the carbon intensity of Great Britain's electricity, by region and half-hour, and the fuels behind it.
+
+python pipelines/carbon_intensity_pipeline.py                            a simulated week that ships with the tap
+ALTO_ENV=live python pipelines/carbon_intensity_pipeline.py              the last seven days, then whatever is new
+DESTINATION_TYPE=postgres python pipelines/carbon_intensity_pipeline.py  into any destination dlt has
+"""
+
+from __future__ import annotations
+
+import sys
+
+import dlt
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+from dlt_singer import SingerError, run, singer
+
+STREAMS = ["region", "entry", "generationmix"]
+# Region 18 is all of Great Britain.
+SHARES = "SELECT fuel, avg(perc) FROM generationmix WHERE regionid = 18 GROUP BY fuel ORDER BY 2 DESC"
+
+
+def main() -> None:
+    """Load what is new, then show what is there."""
+    # The destination is `destination_type` of .dlt/config.toml.
+    pipeline = dlt.pipeline("carbon_intensity", dataset_name="raw")
+    print(run(pipeline, singer("tap-carbon-intensity", streams=STREAMS)))
+    show_tables(pipeline)
+    show_fuels(pipeline)
+
+
+def show_tables(pipeline: dlt.Pipeline) -> None:
+    """Print every table with its rows, how many of them this run brought, and its columns."""
+    normalized = pipeline.last_trace and pipeline.last_trace.last_normalize_info
+    brought = normalized.row_counts if normalized else {}
+    for table, rows in pipeline.dataset().row_counts().fetchall():
+        print(f"\n{table}: {rows:,} rows, {brought.get(table, 0):,} of them from this run")
+        for name, column in pipeline.default_schema.get_table_columns(table).items():
+            if not name.startswith("_"):
+                key = "key" if column.get("primary_key") else ""
+                print(f"    {name:<12}{column['data_type']:<12}{key}".rstrip())
+
+
+def show_fuels(pipeline: dlt.Pipeline) -> None:
+    """Print what Great Britain's electricity came from."""
+    dataset = pipeline.dataset()
+    times = dataset["entry"].select("from")
+    print(f"\nGreat Britain, {times.min().fetchscalar():%d %B %Y} to {times.max().fetchscalar():%d %B %Y}")
+    for fuel, percent in dataset(SHARES).fetchall():
+        print(f"    {fuel:<12}{percent:5.1f} %  {'#' * round(percent)}".rstrip())
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except SingerError as error:
+        sys.exit(str(error))
+    except PipelineStepFailed as failure:
+        # dlt wraps the reason; if it is the tap's, its own words are enough.
+        reason = failure.exception.__cause__
+        sys.exit(str(reason if isinstance(reason, SingerError) else failure))
