@@ -86,8 +86,7 @@ class Feed:
         """Make a batch of the waiting rows; return whether there were any."""
         if not self._raws or self.schema is None:
             return False
-        counted = self._at_state if newest is self._seen_state else self.total
-        first = self.total - len(self._raws)
+        first, counted = self.total - len(self._raws), self._counted(newest)
         self._tail = Rows(self._tail.number + 1, first, self.schema, self._raws, self.version, newest, counted)
         self.queue.append(self._tail)
         self._raws, self.bytes = [], 0
@@ -101,7 +100,7 @@ class Feed:
     def counts(self, newest: Snapshot | None) -> tuple[Snapshot | None, int]:
         """Return the newest STATE that counts for this stream and how many of its rows stand before it."""
         if self.live and self._handed is self._tail and not self._raws:
-            return newest, self.total
+            return newest, self._counted(newest)
         return self._handed.state, self._handed.counted
 
     def close(self, newest: Snapshot | None) -> None:
@@ -113,4 +112,8 @@ class Feed:
         self._raws, self.bytes = [], 0
 
     def _seal(self, newest: Snapshot | None) -> None:
-        self._tail.state, self._tail.counted = newest, self.total
+        self._tail.state, self._tail.counted = newest, self._counted(newest)
+
+    def _counted(self, newest: Snapshot | None) -> int:
+        """Return how many rows stand before the newest STATE; one no record has come after stands behind all."""
+        return self._at_state if newest is self._seen_state else self.total

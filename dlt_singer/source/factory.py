@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -143,7 +144,7 @@ def _streams(definition: Definition, asked: Sequence[str] | None) -> Sequence[st
         return selection.streams
     kept = definition.kept_selection()
     for stream in wanted:
-        if kept is not None and stream not in kept.catalog.stream_ids:
+        if kept is not None and stream not in kept.catalog.by_id:
             _refuse_unknown(definition, stream)
     return tuple(dict.fromkeys(wanted))
 
@@ -166,6 +167,7 @@ def _resource(definition: Definition, stream: str, options: Mapping[str, Any]) -
     step = HandOver(definition, stream)
 
     def read() -> Iterator[DataItemWithMeta | list[object] | None]:
+        handled = sys.exc_info()[1]
         extract = join(step)
         sync = StreamSync(extract.run(stream))
         try:
@@ -179,7 +181,7 @@ def _resource(definition: Definition, stream: str, options: Mapping[str, Any]) -
                 yield []
         except GeneratorExit as leaving:
             # A limit closes one generator; dlt closes all of them while it handles a failure.
-            if leaving.__context__ is not None:
+            if _reason(leaving) not in (None, handled):
                 extract.close()
             raise
         finally:
@@ -190,6 +192,14 @@ def _resource(definition: Definition, stream: str, options: Mapping[str, Any]) -
     resource.apply_hints(additional_table_hints={"x-singer": {"tap": definition.tap.name, "stream": stream}})
     resource.add_step(step)
     return cast("DltResource", resource)
+
+
+def _reason(leaving: GeneratorExit) -> BaseException | None:
+    """Return what was being handled when a generator was closed, even by one around it (`parallelize`)."""
+    reason: BaseException | None = leaving
+    while isinstance(reason, GeneratorExit):
+        reason = reason.__context__
+    return reason
 
 
 def _refuse_collisions(source: DltSource) -> None:
