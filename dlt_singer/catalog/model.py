@@ -164,10 +164,15 @@ class Catalog:
         """Return the catalog as the tap wants to read it."""
         return {**self.document, "streams": [stream.document for stream in self.streams]}
 
-    @property
+    @cached_property
     def stream_ids(self) -> tuple[str, ...]:
         """The ids of all streams."""
         return tuple(stream.id for stream in self.streams)
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Stream]:
+        """The streams by id."""
+        return {stream.id: stream for stream in reversed(self.streams)}
 
     def stream(self, stream_id: str) -> Stream:
         """Return the stream of that id.
@@ -175,9 +180,8 @@ class Catalog:
         Raises:
             UnknownStreamError: There is none.
         """
-        for stream in self.streams:
-            if stream.id == stream_id:
-                return stream
+        if stream_id in self.by_id:
+            return self.by_id[stream_id]
         ids = self.stream_ids
         raise UnknownStreamError(
             f"The tap has no stream '{stream_id}'.",
@@ -186,15 +190,15 @@ class Catalog:
 
     def ancestors(self, stream_ids: Iterable[str]) -> tuple[str, ...]:
         """Return the ids of streams that must be read for `stream_ids` but are not among them."""
-        by_id = {stream.id: stream for stream in self.streams}
-        seen = dict.fromkeys(stream_ids)
-        wanted = tuple(seen)
+        by_id = self.by_id
+        wanted = dict.fromkeys(stream_ids)
+        ancestors: dict[str, None] = {}
         for stream_id in wanted:
             parent = by_id[stream_id].parent if stream_id in by_id else None
-            while parent in by_id and parent not in seen:
-                seen[parent] = None
+            while parent is not None and parent in by_id and parent not in wanted and parent not in ancestors:
+                ancestors[parent] = None
                 parent = by_id[parent].parent
-        return tuple(stream_id for stream_id in seen if stream_id not in wanted)
+        return tuple(ancestors)
 
     def with_streams(self, streams: Iterable[Stream]) -> Catalog:
         """Return the catalog with other streams."""

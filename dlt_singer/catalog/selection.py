@@ -64,7 +64,7 @@ def select(catalog: Catalog, rules: Sequence[str]) -> Selection:
     marked = [
         _marked(stream, chosen[stream.id] or set())
         for stream in catalog.streams
-        if stream.id in streams or stream.id in parents
+        if chosen[stream.id] is not None or stream.id in parents
     ]
     return Selection(catalog.with_streams(marked), streams, parents, warnings)
 

@@ -11,6 +11,8 @@ import fcntl
 import json
 import os
 import select
+import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -29,6 +31,7 @@ _GUARD = Path(__file__).with_name("guard.py")
 _CHUNK_BYTES = 1 << 20
 _STDERR_LINE_BYTES = 1 << 16
 _STDERR_PATIENCE_S = 5.0
+_CHECK_EXECUTABLE = "Check that it exists, may be executed, and that the interpreter its first line names is there."
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +69,9 @@ class GuardedProcess:
 
     def __init__(self, command: Command, on_stderr: Callable[[str], None]) -> None:
         self._name = command.argv[0]
-        events, child_events = os.pipe()
-        try:
-            self._guard = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_GUARD), str(child_events)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                pass_fds=[child_events],
-                # A terminal's Ctrl-C must reach us alone; we close the guard's stdin when we end.
-                start_new_session=True,
-            )
-        except BaseException:
-            os.close(events)
-            raise
-        finally:
-            os.close(child_events)
-        self._events = os.fdopen(events, encoding="utf-8")
-        # The casts are for the type checker: all three pipes were asked for above.
+        self._told: list[Mapping[str, object]] = []
+        self._guard, self._events = _start_guard()
+        # The casts are for the type checker: all three pipes were asked for.
         self._stdin = cast("IO[bytes]", self._guard.stdin)
         self._stdout = cast("IO[bytes]", self._guard.stdout)
         _widen(self._stdout.fileno())
@@ -96,24 +84,40 @@ class GuardedProcess:
             name="tap-stderr",
         )
         self._drain.start()
-        self._tell(command)
+        try:
+            self._tell(command)
+        except BaseException:
+            self.stop()
+            raise
 
     def read(self, timeout_s: float) -> bytes | None:
         """Return the next chunk of stdout, b"" at its end, None if nothing came within `timeout_s`."""
         if not self._poller.poll(timeout_s * 1000):
-            return None
+            if self._guard.poll() is None:
+                return None
+            # Whoever still holds stdout is no longer guarded: only what was written before counts.
+            if not self._poller.poll(0):
+                return b""
         return os.read(self._stdout.fileno(), _CHUNK_BYTES)
 
-    def read_all(self, timeout_s: float) -> bytes | None:
-        """Return all of stdout once it ends, None if it has not ended after `timeout_s`."""
+    def communicate(self, timeout_s: float) -> tuple[bytes, int] | None:
+        """Return all of stdout and the exit code, None if the child has not ended after `timeout_s`.
+
+        Raises:
+            ProcessError: As `wait`.
+        """
         deadline = time.monotonic() + timeout_s
         chunks: list[bytes] = []
         while (left_s := deadline - time.monotonic()) > 0:
             chunk = self.read(left_s)
-            if chunk == b"":
-                return b"".join(chunks)
             chunks.append(chunk or b"")
-        return None
+            if chunk == b"":
+                break
+        try:
+            self._guard.wait(max(deadline - time.monotonic(), 0))
+        except subprocess.TimeoutExpired:
+            return None
+        return b"".join(chunks), self.wait()
 
     def wait(self) -> int:
         """Wait until the child and all it started are gone.
@@ -124,30 +128,37 @@ class GuardedProcess:
         Raises:
             ProcessError: The executable could not be started, or the guard was killed.
         """
-        events = [json.loads(line) for line in self._events]
         self._guard.wait()
-        self._drain.join(_STDERR_PATIENCE_S)
-        last = events[-1] if events else {}
+        self._settle()
+        last = self._told[-1] if self._told else {}
         if "failed" in last:
-            raise ProcessError(
-                f"Cannot start '{self._name}': {last['failed']}.", "Check that it exists and may be executed."
-            )
+            raise ProcessError(f"Cannot start '{self._name}': {last['failed']}.", _CHECK_EXECUTABLE)
         if "ended" not in last:
-            _kill_group([event["started"] for event in events if "started" in event])
             raise ProcessError(
                 f"The process that guards '{self._name}' was killed.", "Out of memory? See the system's log."
             )
-        return int(last["ended"])
+        return cast("int", last["ended"])
 
     def stop(self) -> None:
         """End the child and everything it started; idempotent, returns when all of it is gone."""
+        # Said as well as shown by closing: a process forked from ours may hold a copy of the pipe.
+        with contextlib.suppress(OSError, ValueError):
+            self._stdin.write(b"stop\n")
         for pipe in (self._stdin, self._stdout):
             # A guard that is already gone has nothing left to flush to.
             with contextlib.suppress(OSError):
                 pipe.close()
         self._guard.wait()
+        self._settle()
+
+    def _settle(self) -> None:
+        """Take in what the guard said, and do its work if it was killed before it could."""
+        if not self._events.closed:
+            self._told += map(json.loads, self._events)
+            self._events.close()
+            if self._told and not self._told[-1].keys() & {"ended", "failed"}:
+                _clear_up(self._told[-1])
         self._drain.join(_STDERR_PATIENCE_S)
-        self._events.close()
 
     def _tell(self, command: Command) -> None:
         spec: Spec = {
@@ -163,11 +174,37 @@ class GuardedProcess:
             self._stdin.flush()
 
 
+def _start_guard() -> tuple[subprocess.Popen[bytes], IO[str]]:
+    """Start a guard that waits for its spec; return it and what it will tell."""
+    events, child_events = os.pipe()
+    try:
+        guard = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(_GUARD), str(child_events)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=[child_events],
+            # A terminal's Ctrl-C must reach us alone; we close the guard's stdin when we end.
+            start_new_session=True,
+        )
+    except BaseException:
+        os.close(events)
+        raise
+    finally:
+        os.close(child_events)
+    return guard, os.fdopen(events, encoding="utf-8")
+
+
 def _drain(stderr: IO[bytes], on_line: Callable[[str], None]) -> None:
     with stderr:
-        # A bound on the line: a tap that never ends one must not fill our memory.
-        for line in iter(lambda: stderr.readline(_STDERR_LINE_BYTES), b""):
-            on_line(line.decode(errors="replace").rstrip("\r\n"))
+        try:
+            # A bound on the line: a tap that never ends one must not fill our memory.
+            for line in iter(lambda: stderr.readline(_STDERR_LINE_BYTES), b""):
+                on_line(line.decode(errors="replace").rstrip("\r\n"))
+        finally:
+            # Also if nobody can listen any more: a full pipe would stop the tap.
+            while stderr.read1(_STDERR_LINE_BYTES):
+                pass
 
 
 def _widen(fd: int) -> None:
@@ -178,7 +215,8 @@ def _widen(fd: int) -> None:
             fcntl.fcntl(fd, set_size, _CHUNK_BYTES)
 
 
-def _kill_group(pids: Sequence[int]) -> None:
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, 9)
+def _clear_up(started: Mapping[str, object]) -> None:
+    """End what a killed guard has left: the child's process group and the run's directory."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(cast("int", started["started"]), signal.SIGKILL)
+    shutil.rmtree(cast("str", started["run_dir"]), ignore_errors=True)

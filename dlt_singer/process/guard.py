@@ -1,8 +1,8 @@
 """A small process that stands between us and a tap, so that no tap outlives its pipeline.
 
-Run as a script with the standard library only. stdin: one line of JSON (the spec), then silence; its end
-means stop, however it came about, SIGKILL of the parent included. The tap inherits stdout and stderr. Events
-are JSON lines on the file descriptor named in argv: `started`, then `ended` (or `failed`) once all is gone.
+Run as a script with the standard library only. stdin: one line of JSON (the spec), then silence; anything more
+or its end means stop, however it came about, SIGKILL of the parent included. The tap inherits stdout and stderr.
+Events are JSON lines on the file descriptor named in argv: `started`, then `ended` (or `failed`) once all is gone.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ RUN_DIR = "{run_dir}"
 
 _PR_SET_CHILD_SUBREAPER = 36
 _REAP_LIMIT_S = 2.0
+_READ_BYTES = 1 << 16
+_POLITE_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Spec(TypedDict):
@@ -41,12 +43,16 @@ def main(events_fd: int) -> None:
     """Run one tap to its end, or to ours."""
     os.set_inheritable(events_fd, False)
     control = os.dup(0)
-    spec: Spec = json.loads(_first_line(control))
+    spec = _spec(control)
+    event: dict[str, object]
     with os.fdopen(events_fd, "w", buffering=1) as events, _sigchld() as children:
         try:
-            event = _guard(spec, control, children, events)
+            event = _guard(spec, control, children, events) if spec else {"ended": -signal.SIGTERM}
         except OSError as err:
-            event = {"failed": err.strerror or str(err), "errno": err.errno or 0}
+            event = {"failed": f"{err.strerror or err} {err.filename or ''}".rstrip()}
+        except ValueError as err:
+            # A NUL in an argument, a variable's name with `=`: the texts name no value.
+            event = {"failed": str(err)}
         # Nobody may be listening any more; the tap is gone either way.
         with contextlib.suppress(OSError):
             print(json.dumps(event), file=events)
@@ -88,8 +94,10 @@ def _sigchld() -> Iterator[int]:
     signal.set_wakeup_fd(writable)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     # Ctrl-C in a terminal and a polite `kill` are for the pipeline; it closes our stdin when it ends.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for number in _POLITE_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    # Whoever started us may have blocked any of these.
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     yield readable
 
 
@@ -106,7 +114,7 @@ def _spawn(spec: Spec, directory: str) -> int:
         env,
         file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)],
         setpgroup=0,
-        setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGCHLD],
+        setsigdef=[*_POLITE_SIGNALS, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD],
     )
     # The tap's end of file must be ours too: keep no copy of its pipes.
     null = os.open(os.devnull, os.O_RDWR)
@@ -116,7 +124,7 @@ def _spawn(spec: Spec, directory: str) -> int:
 
 
 def _wait(pid: int, control: int, children: int) -> int | None:
-    """Wait for the tap's end (its wait status) or for the end of our stdin (None)."""
+    """Wait for the tap's end (its wait status) or to be told to stop (None)."""
     poller = select.poll()
     poller.register(control, select.POLLIN | select.POLLHUP)
     poller.register(children, select.POLLIN)
@@ -127,7 +135,7 @@ def _wait(pid: int, control: int, children: int) -> int | None:
             for reaped, status in _reap():
                 if reaped == pid:
                     return status
-        if control in ready and not os.read(control, 4096):
+        if control in ready:
             return None
 
 
@@ -190,14 +198,16 @@ def _adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _first_line(fd: int) -> bytes:
-    line = bytearray()
-    while not line.endswith(b"\n"):
-        chunk = os.read(fd, 65536)
+def _spec(fd: int) -> Spec | None:
+    """Read the first line; None if we are told to stop before anything is started."""
+    received = bytearray()
+    while b"\n" not in received[-_READ_BYTES:]:
+        chunk = os.read(fd, _READ_BYTES)
         if not chunk:
-            sys.exit(0)
-        line += chunk
-    return bytes(line)
+            return None
+        received += chunk
+    line, _, more = received.partition(b"\n")
+    return None if more else json.loads(line)
 
 
 if __name__ == "__main__":

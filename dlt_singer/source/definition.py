@@ -114,8 +114,7 @@ class Definition:
 
     def _entry(self, stream: str) -> Stream | None:
         selection = self._selection
-        known = selection is not None and stream in selection.catalog.stream_ids
-        return selection.catalog.stream(stream) if selection is not None and known else None
+        return None if selection is None else selection.catalog.by_id.get(stream)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import dlt
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.exceptions import ContextDefaultCannotBeCreated
 from dlt.common.configuration.specs.base_configuration import ContainerInjectableContext
-from dlt.common.pipeline import PipelineContext, StateInjectableContext
+from dlt.common.pipeline import PipelineContext, StateInjectableContext, SupportsPipeline
 from dlt.common.storages.load_package import LoadPackageStateInjectableContext
 from dlt.extract.resource import DltResource
 from dlt.extract.source import DltSource, SourceInjectableContext
@@ -25,7 +25,7 @@ from dlt_singer.session.slots import Group, group_streams
 from dlt_singer.source.definition import Definition, GroupRun
 from dlt_singer.source.handover import HandOver
 from dlt_singer.source.sync import StreamRun
-from dlt_singer.source.table import Table
+from dlt_singer.source.table import Table, file_format_of
 from dlt_singer.state import committed_states, keep_copy, live_slots
 
 _EXTRACTS = "_dlt_singer_extracts"
@@ -49,12 +49,16 @@ class Extract:
         self._resources = resources
         names = {stream: resource.name if resource else stream for stream, resource in resources.items()}
         self._slots = live_slots(definition.tap.name, names)
-        self._keep_restored_state()
+        pipeline = _active_pipeline()
+        self._file_format = file_format_of(pipeline)
+        if pipeline is not None:
+            self._keep_restored_state(pipeline)
         # What the tap has must be known before a run of it can be narrowed to the streams of a group.
         definition.selection()
         groups = group_streams(self._slots.all(), self._slots.shared)
         self._sessions = {stream: session for group in groups for stream, session in self._session(group)}
         self._parents = {id(resource._pipe.parent) for resource in _extracted(source)}  # noqa: SLF001 - no public way up
+        self._known_streams = definition.known_streams() | resources.keys()
         self.stops = 0
 
     def run(self, stream: str) -> StreamRun:
@@ -67,8 +71,8 @@ class Extract:
             session,
             session.feeds[stream],
             self._slots,
-            Table(resource, feeds_transformer=feeds_transformer),
-            self._definition.known_streams() | self._resources.keys(),
+            Table(resource, self._file_format, feeds_transformer=feeds_transformer),
+            self._known_streams,
         )
 
     def close(self) -> None:
@@ -83,12 +87,10 @@ class Extract:
         weakref.finalize(self, session.close)
         return [(stream, session) for stream in group.streams]
 
-    def _keep_restored_state(self) -> None:
+    def _keep_restored_state(self, pipeline: SupportsPipeline) -> None:
         """Keep what dlt restored in the store before the tap is started from it."""
-        active = Container()[PipelineContext]
-        if not active.is_active() or self._source is None:
+        if self._source is None:
             return
-        pipeline = active.pipeline()
         tap = self._definition.tap
         restored = committed_states({"sources": {self._source.name: dlt.current.source_state()}})
         if tap.name in restored:
@@ -127,6 +129,11 @@ def _context() -> ContainerInjectableContext:
         return container[LoadPackageStateInjectableContext]
     except ContextDefaultCannotBeCreated:
         return container[StateInjectableContext]
+
+
+def _active_pipeline() -> SupportsPipeline | None:
+    context = Container()[PipelineContext]
+    return context.pipeline() if context.is_active() else None
 
 
 def _current_source() -> DltSource | None:

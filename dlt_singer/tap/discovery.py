@@ -94,13 +94,13 @@ def _ask(plugin: Plugin, project: Project, about: About) -> bytes:
     config = cast_config(plugin.resolved_config(), about.settings)
     timeout_s = plugin.discover_timeout_s or _TIMEOUT_S
     with running(plugin, project, Arguments(["--discover"], {"--config": config})) as (process, log):
-        output = process.read_all(timeout_s)
-        if output is None:
+        ended = process.communicate(timeout_s)
+        if ended is None:
             raise DiscoveryError(
                 f"Discovery of {plugin.name} took longer than {timeout_s:g} s and was ended.",
                 f"Raise 'discover_timeout_s', or narrow what the tap looks at. {log.last_words()}",
             )
-        code = process.wait()
+        output, code = ended
         if code != 0:
             raise DiscoveryError(f"Discovery failed: {plugin.name} {describe_exit(code)}.", log.last_words())
     return output
