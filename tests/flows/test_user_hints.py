@@ -1,0 +1,198 @@
+"""What the user says about a table wins over what the tap says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, Literal
+
+import dlt
+import pytest
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+from dlt_singer.errors import SingerError
+from dlt_singer.testing import FakeTap, Table, record, schema
+
+Rows = Callable[[str], list[tuple[object, ...]]]
+Fails = Callable[[type[SingerError]], AbstractContextManager[Any]]
+
+FULL = schema("users", {"id": "integer", "name": "string"}, ["id"], replication_method="FULL_TABLE")
+KEYED = schema("users", {"id": "integer", "name": "string"}, ["id"], replication_method="INCREMENTAL")
+
+
+def load_twice(run: Callable[[], object], tap: FakeTap) -> None:
+    for name in ("a", "b"):
+        tap.emits(FULL, record("users", id=1, name=name))
+        run()
+
+
+def test_a_users_append_wins_over_replace(tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows) -> None:
+    source = tap.emits(FULL).source()
+    source.resources["users"].apply_hints(write_disposition="append")
+
+    load_twice(lambda: pipeline.run(source), tap)
+
+    assert rows("users") == [(1, "a"), (1, "b")]
+
+
+def test_a_users_merge_wins_over_replace_and_its_last_record_wins(
+    tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows
+) -> None:
+    source = tap.emits(FULL).source()
+    source.resources["users"].apply_hints(write_disposition="merge", primary_key="id")
+    tap.emits(FULL, record("users", id=0, name="kept"))
+    pipeline.run(source)
+
+    tap.emits(FULL, *(record("users", id=1, name=name) for name in ("a", "c", "b")))
+    pipeline.run(source)
+
+    assert rows("users") == [(0, "kept"), (1, "b")]
+
+
+def test_a_users_replace_wins_over_merge_and_keeps_the_bookmark(
+    tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows
+) -> None:
+    table = Table("users", [{"id": 1}, {"id": 2}], {"id": "integer"}, ["id"], "id")
+    source = tap.emits(table).source()
+    source.resources["users"].apply_hints(write_disposition="replace")
+
+    pipeline.run(source)
+    pipeline.run(source)
+
+    assert rows("users") == [(2,)] if "state" in tap.syncs[-1] else [(1,), (2,)]
+
+
+@pytest.mark.parametrize(
+    ("disposition", "expected"),
+    [("append", [(1, "a"), (1, "b")]), ("merge", [(1, "b")]), ("replace", [(1, "b")])],
+    ids=["append", "merge", "replace"],
+)
+def test_the_disposition_of_a_run_wins(
+    tap: FakeTap,
+    pipeline: dlt.Pipeline,
+    rows: Rows,
+    disposition: Literal["append", "merge", "replace"],
+    expected: list[tuple[object, ...]],
+) -> None:
+    load_twice(lambda: pipeline.run(tap.source(), write_disposition=disposition), tap)
+
+    assert rows("users") == expected
+
+
+def test_a_disposition_of_one_run_does_not_stick_to_the_source(
+    tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows
+) -> None:
+    tap.emits(FULL, record("users", id=1, name="a"))
+    pipeline.run(tap.source(), write_disposition="append")
+
+    pipeline.run(tap.source())
+
+    assert rows("users") == [(1, "a")]
+
+
+def test_resource_options_win(tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows, sql: Rows) -> None:
+    options = {
+        "users": {"write_disposition": "append", "table_name": "people", "columns": {"id": {"data_type": "text"}}}
+    }
+
+    load_twice(lambda: pipeline.run(tap.source(resource_options=options)), tap)
+
+    assert rows("people") == [("1", "a"), ("1", "b")]
+
+
+def test_a_users_column_wins_over_the_schema_and_keeps_what_it_does_not_say(
+    tap: FakeTap, pipeline: dlt.Pipeline, sql: Rows
+) -> None:
+    described = {"type": ["null", "integer"], "description": "How many"}
+    source = tap.emits(
+        schema("users", {"id": "integer", "count": described}, ["id"]), record("users", id=1, count=7)
+    ).source()
+    source.resources["users"].apply_hints(columns={"count": {"data_type": "double"}, "mine": {"data_type": "date"}})
+
+    pipeline.run(source)
+
+    types = {name: kind for name, kind, *_ in sql("DESCRIBE users")}
+    assert (types["count"], types["mine"]) == ("DOUBLE", "DATE")
+    assert pipeline.default_schema.get_table("users")["columns"]["count"]["description"] == "How many"
+    assert sql("SELECT count FROM users") == [(7.0,)]
+
+
+def test_a_users_key_wins(tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows) -> None:
+    source = tap.emits(KEYED).source()
+    source.resources["users"].apply_hints(primary_key="name")
+    tap.emits(KEYED, record("users", id=1, name="a"), record("users", id=2, name="a"))
+
+    pipeline.run(source)
+
+    assert rows("users") == [(2, "a")]
+
+
+def test_a_frozen_contract_refuses_a_column_the_table_does_not_have(
+    tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows
+) -> None:
+    tap.emits(KEYED, record("users", id=1, name="a"))
+    pipeline.run(tap.source())
+
+    tap.emits(KEYED, record("users", id=2, name="b", more=1))
+    with pytest.raises(PipelineStepFailed, match="frozen"):
+        pipeline.run(tap.source(schema_contract="freeze"))
+
+    assert rows("users") == [(1, "a")]
+
+
+def test_a_frozen_contract_lets_the_known_columns_pass(tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows) -> None:
+    tap.emits(KEYED, record("users", id=1, name="a"))
+    pipeline.run(tap.source())
+
+    tap.emits(KEYED, record("users", id=1, name="b"))
+    pipeline.run(tap.source(schema_contract="freeze"))
+
+    assert rows("users") == [(1, "b")]
+
+
+def test_a_contract_that_discards_columns_loads_the_others(
+    tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows
+) -> None:
+    tap.emits(KEYED, record("users", id=1, name="a"))
+    pipeline.run(tap.source())
+
+    tap.emits(KEYED, record("users", id=2, name="b", more=1))
+    pipeline.run(tap.source(schema_contract={"columns": "discard_value"}))
+
+    assert rows("users") == [(1, "a"), (2, "b")]
+
+
+def test_a_table_that_once_merged_goes_on_when_the_tap_changes_its_method(
+    tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows
+) -> None:
+    tap.emits(KEYED, record("users", id=1, name="a"), record("users", id=2, name="a"))
+    pipeline.run(tap.source())
+
+    tap.emits(FULL, record("users", id=2, name="b"))
+    pipeline.run(tap.source())
+    tap.emits(KEYED, record("users", id=2, name="c"), record("users", id=3, name="c"))
+    pipeline.run(tap.source())
+
+    assert rows("users") == [(2, "c"), (3, "c")]
+
+
+def test_a_name_that_depends_on_the_row_spreads_a_stream_over_tables(
+    tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows
+) -> None:
+    source = tap.emits(KEYED).source()
+    source.resources["users"].apply_hints(table_name=lambda row: f"users_{row['name']}")
+    tap.emits(KEYED, record("users", id=1, name="a"), record("users", id=2, name="b"))
+
+    pipeline.run(source)
+
+    assert rows("users_a") == [(1, "a")]
+    assert rows("users_b") == [(2, "b")]
+
+
+def test_hints_of_the_user_survive_on_an_empty_stream(tap: FakeTap, pipeline: dlt.Pipeline, sql: Rows) -> None:
+    source = tap.emits(KEYED).source()
+    source.resources["users"].apply_hints(columns={"name": {"data_type": "bool"}})
+
+    pipeline.run(source)
+
+    assert ("name", "BOOLEAN") in [row[:2] for row in sql("DESCRIBE users")]
