@@ -106,7 +106,8 @@ class TapCarbonIntensity(Tap):
 
     def _transport(self) -> BaseAdapter:
         if self.config["sample"]:
-            self.logger.info(sample.NOTICE)
+            # A warning, so that it is seen where INFO is not: nobody shall take the sample for the real thing.
+            self.logger.warning(sample.NOTICE)
             return sample.SampleTransport()
         readers = [s for s in self.streams.values() if s.selected and isinstance(s, HalfHourStream)]
         return FetchOnce() if len(readers) > 1 else HTTPAdapter()
