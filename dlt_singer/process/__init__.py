@@ -203,7 +203,7 @@ def _drain(stderr: IO[bytes], on_line: Callable[[str], None]) -> None:
                 on_line(line.decode(errors="replace").rstrip("\r\n"))
         finally:
             # Also if nobody can listen any more: a full pipe would stop the tap.
-            while stderr.read1(_STDERR_LINE_BYTES):
+            while stderr.read(_STDERR_LINE_BYTES):
                 pass
 
 

@@ -106,5 +106,5 @@ def _output(plugin: Plugin, project: Project, *flags: str) -> str:
     """Run the tap for what it prints; a tap that fails or hangs has printed nothing."""
     with running(plugin, project, Arguments(flags)) as (process, log):
         log.mute()
-        output = process.read_all(_ASK_TIMEOUT_S)
-        return output.decode(errors="replace") if output is not None and process.wait() == 0 else ""
+        ended = process.communicate(_ASK_TIMEOUT_S)
+        return ended[0].decode(errors="replace") if ended is not None and ended[1] == 0 else ""
