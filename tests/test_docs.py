@@ -98,6 +98,19 @@ def test_the_example_of_a_project_is_one(tmp_path: Path) -> None:
     }
 
 
+def test_the_layers_in_the_picture_are_those_that_are_enforced() -> None:
+    contract = re.findall(r"^layers = \[(.*?)^\]", (ROOT / "pyproject.toml").read_text(), re.MULTILINE | re.DOTALL)[
+        0
+    ]
+    table = re.findall(r"^\| (`.*?`) \|", (DOCS / "architecture.md").read_text(), re.MULTILINE)
+
+    enforced = [set(layer.split(" | ")) for layer in re.findall(r'"(.*?)"', contract)]
+    shown = [set(re.findall(r"`(\w+)`", cell)) for cell in table]
+
+    assert shown[:-1] == enforced[:-2]
+    assert shown[-1] == enforced[-2] | enforced[-1]
+
+
 @pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.stem)
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
