@@ -75,7 +75,9 @@ def rest_of(value: JSON, streams: Collection[str]) -> JSON:
     if not isinstance(value, Mapping):
         return value
     rest: dict[str, JSON] = {
-        key: item for key, item in value.items() if key not in streams and key not in _NEVER_STORED
+        key: item
+        for key, item in value.items()
+        if (key not in streams or key == BOOKMARKS) and key not in _NEVER_STORED
     }
     if isinstance(value.get(BOOKMARKS), Mapping):
         rest[BOOKMARKS] = {}
@@ -93,7 +95,7 @@ def assemble(rest: JSON, parts: Mapping[str, Part]) -> JSON:
         return rest
     state: dict[str, JSON] = dict(rest)
     bookmarks = {stream: part["value"] for stream, part in parts.items() if part["at"] == "bookmarks"}
-    if bookmarks or BOOKMARKS in rest:
+    if bookmarks or has_bookmarks(rest):
         state[BOOKMARKS] = bookmarks
     state.update({stream: part["value"] for stream, part in parts.items() if part["at"] == "top"})
     return state
@@ -101,7 +103,7 @@ def assemble(rest: JSON, parts: Mapping[str, Part]) -> JSON:
 
 def has_bookmarks(rest: JSON) -> bool:
     """Whether a rest comes from a state with `bookmarks`, where streams are independent of each other."""
-    return isinstance(rest, Mapping) and BOOKMARKS in rest
+    return isinstance(rest, Mapping) and isinstance(rest.get(BOOKMARKS), Mapping)
 
 
 def _decode(raw: msgspec.Raw) -> JSON:
