@@ -102,7 +102,7 @@ def parse_message(line: bytes) -> Message:
     """
     try:
         return _envelope.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _parse_leniently(line)
 
 
@@ -115,13 +115,13 @@ def _parse_leniently(line: bytes) -> Message:
         kind = json.loads(members.get("type", "null"))
     except (ValueError, RecursionError) as err:
         raise MessageError(f"It is not valid JSON ({type(err).__name__}).", broken=True) from None
-    if kind not in _SINGER_TYPES:
+    if not isinstance(kind, str) or kind not in _SINGER_TYPES:
         raise MessageError("It is a JSON object, but its 'type' is none of Singer's.", broken=False)
     try:
         return _BUILDERS[kind](members)
     except KeyError as err:
         raise MessageError(f"It is a {kind} without {err}.", broken=True) from None
-    except (ValueError, TypeError, AttributeError) as err:
+    except (ValueError, TypeError, OverflowError, msgspec.ValidationError) as err:
         raise MessageError(f"It is a malformed {kind} ({type(err).__name__}).", broken=True) from None
 
 
@@ -185,7 +185,7 @@ def _schema(members: dict[str, str]) -> Schema:
 def _names(text: str) -> list[str] | None:
     # Old taps write a single bookmark property as a bare string.
     value = json.loads(text)
-    return [value] if isinstance(value, str) else value
+    return [value] if isinstance(value, str) else msgspec.convert(value, list[str] | None)
 
 
 def _batch(members: dict[str, str]) -> Batch:

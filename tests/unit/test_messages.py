@@ -1,0 +1,219 @@
+"""Any line is a message or a MessageError, and what a message carries is the tap's own text."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from dlt_singer.errors import MessageError
+from dlt_singer.messages import ActivateVersion, Batch, Message, Record, Schema, State, parse_message
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)
+rows = st.dictionaries(st.text(), values, max_size=5)
+streams = st.text()
+MEMBERS = ["stream", "record", "value", "version", "schema", "key_properties", "encoding", "manifest"]
+
+
+def refused(line: bytes) -> MessageError:
+    with pytest.raises(MessageError) as caught:
+        parse_message(line)
+    return caught.value
+
+
+def text_of(message: Message) -> str:
+    assert isinstance(message, Record)
+    return bytes(message.record).decode()
+
+
+@given(st.binary())
+@example(b'{"type": "RECORD", "stream": "a", "record": {"x": "\xff"}}')
+@example(b'{"type": "RECORD"')
+@example(b'{"type": ["RECORD"]}')
+@example(b'{"type": {"a": 1}, "stream": "a", "record": NaN}')
+@example(b'{"type": "STATE", "value": ' + b"[" * 100_000)
+@example(b"{")
+@example(b"{}")
+@example(b'{"a"')
+@example(b'{"a":')
+@example(b'{"a":1,}')
+@example(b'{"type":"RECORD","stream":"a","record":{"a":NaN}}{"type":"STATE"}')
+def test_any_bytes_are_a_message_or_a_message_error(line: bytes) -> None:
+    with contextlib.suppress(MessageError):
+        parse_message(line)
+
+
+@given(st.dictionaries(st.sampled_from(MEMBERS), values))
+def test_any_object_is_a_message_or_a_message_error(members: dict[str, Any]) -> None:
+    for kind in ("RECORD", "SCHEMA", "STATE", "ACTIVATE_VERSION", "BATCH", members.get("type")):
+        line = json.dumps({**members, "type": kind}).encode()
+        with contextlib.suppress(MessageError):
+            message = parse_message(line)
+            if isinstance(message, Schema):
+                assert message.key_properties is None or all(isinstance(key, str) for key in message.key_properties)
+
+
+@given(
+    streams,
+    rows,
+    st.sampled_from(["ascii", "utf-8"]),
+    st.sampled_from([None, 2]),
+    st.permutations(["type", "stream", "record"]),
+)
+def test_a_record_keeps_its_own_text_whatever_the_spacing_and_the_order_of_keys(
+    stream: str, row: dict[str, Any], encoding: str, indent: int | None, order: list[str]
+) -> None:
+    members = {"type": "RECORD", "stream": stream, "record": row}
+    # The text of the record within the whole is the one it has alone, but for the indentation.
+    line = json.dumps({key: members[key] for key in order}, ensure_ascii=encoding == "ascii", indent=indent)
+    if not encodable(line):
+        return
+
+    message = parse_message(line.encode())
+
+    assert isinstance(message, Record)
+    assert message.stream == json.loads(line)["stream"]
+    assert text_of(message) in line
+    assert same(json.loads(text_of(message)), json.loads(json.dumps(row)))
+
+
+def encodable(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def same(one: object, other: object) -> bool:
+    """Whether two values are equal, NaN being equal to itself."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        '{"id": 123456789012345678901234567890}',
+        '{"price": 1.10000000000000000001}',
+        '{"price": 1E+400}',
+        '{"price":-0.0}',
+        '{"price": NaN, "low": -Infinity, "high": Infinity}',
+        '{"text": "\\ud83d"}',
+        '{"text": "\\ud83d\\ude00 é \\u00e9 \\/"}',
+        '{ "a" : [ 1 , { "b" : null } ] }',
+        '{"a": 1, "a": 2}',
+        "{}",
+    ],
+    ids=[
+        "big integer", "many digits", "beyond a double", "negative zero", "not a number", "half a surrogate pair",
+        "escapes", "spaces", "a name twice", "empty",
+    ],
+)  # fmt: skip
+def test_a_records_text_is_untouched(record: str) -> None:
+    line = f'{{"type": "RECORD", "stream": "users", "record": {record}, "time_extracted": "2024-01-01"}}'
+
+    assert text_of(parse_message(line.encode())) == record
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n", b"  \n"], ids=["none", "newline", "return", "spaces"])
+@pytest.mark.parametrize("value", [b"1", b"NaN"], ids=["strict", "lenient"])
+def test_the_end_of_a_line_does_not_matter(end: bytes, value: bytes) -> None:
+    line = b'{"type": "RECORD", "stream": "users", "record": {"id": ' + value + b"}}" + end
+
+    assert text_of(parse_message(line)) == '{"id": ' + value.decode() + "}"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            '{"type": "SCHEMA", "stream": "a", "schema": {"x": 1}, "key_properties": ["id"]}',
+            Schema("a", msgspec.Raw(b'{"x": 1}'), ["id"]),
+        ),
+        (
+            '{"type": "SCHEMA", "stream": "a", "schema": {}, "key_properties": [], "bookmark_properties": "at"}',
+            Schema("a", msgspec.Raw(b"{}"), [], ["at"]),
+        ),
+        ('{"type": "STATE", "value": {"a": NaN}}', State(msgspec.Raw(b'{"a": NaN}'))),
+        ('{"type": "ACTIVATE_VERSION", "stream": "a", "version": 7}', ActivateVersion("a", 7)),
+        ('{"type": "ACTIVATE_VERSION", "stream": "a", "version": "7"}', ActivateVersion("a", 7)),
+    ],
+    ids=["schema", "one bookmark property", "state", "version", "version as text"],
+)
+def test_a_message_is_read(line: str, message: Message) -> None:
+    parsed = parse_message(line.encode())
+
+    assert type(parsed) is type(message)
+    assert msgspec.json.encode(parsed) == msgspec.json.encode(message)
+
+
+def test_a_batch_is_read() -> None:
+    line = (
+        b'{"type": "BATCH", "stream": "a", "encoding": {"format": "jsonl", "compression": "gzip"},'
+        b' "manifest": ["file:///a.gz"]}'
+    )
+
+    batch = parse_message(line)
+
+    assert isinstance(batch, Batch)
+    assert (batch.encoding.format, batch.encoding.compression) == ("jsonl", "gzip")
+    assert batch.manifest == ["file:///a.gz"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"INFO Connecting ...",
+        b"",
+        b"[1, 2]",
+        b'"RECORD"',
+        b"\xff\xfe",
+        b'{"level": "info", "message": "hello"}',
+        b'{"type": "LOG", "stream": "users"}',
+        b'{"type": null}',
+    ],
+    ids=["log", "empty", "array", "string", "binary", "json log", "unknown type", "null type"],
+)
+def test_a_line_that_was_never_meant_as_a_message_is_a_stray(line: bytes) -> None:
+    assert not refused(line).broken
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"type": "RECORD", "stream": "users", "rec',
+        b'{"type": "RECORD", "stream": "users", "record": {"id": 1}',
+        b'{"type": "RECORD", "stream": "users"}',
+        b'{"type": "RECORD", "record": {"id": 1}}',
+        b'{"type": "RECORD", "stream": 1, "record": {"id": NaN}}',
+        b'{"type": "STATE"}',
+        b'{"type": "ACTIVATE_VERSION", "stream": "users", "version": "x"}',
+        b'{"type": "SCHEMA", "stream": "users", "schema": {}, "key_properties": [1]}',
+        b'{"type": "BATCH", "stream": "users", "encoding": {"format": "jsonl"}, "manifest": 1}',
+        b'{"type": "ACTIVATE_VERSION", "stream": "users", "version": Infinity}',
+        b'{"type": "BATCH", "stream": "users", "manifest": []}',
+        b'{"type": "RECORD", "stream": "a", "record": {"a": NaN}} trailing',
+    ],
+    ids=[
+        "cut in a name", "cut before the end", "no record", "no stream", "stream is a number", "no value",
+        "no number", "keys are no names", "files are no list",
+        "infinite version", "no encoding", "two things in one line",
+    ],
+)  # fmt: skip
+def test_a_damaged_message_is_told_from_a_stray_line(line: bytes) -> None:
+    assert refused(line).broken
+
+
+@given(st.text(min_size=8, alphabet="abcdefghij"))
+def test_an_error_never_shows_the_content(secret: str) -> None:
+    for line in (
+        f'{{"type": "RECORD", "stream": "users", "record": {{"password": "{secret}"}}',
+        f'{{"type": "RECORD", "strem": "users", "record": {{"password": "{secret}"}}}}',
+        f'{{"password": "{secret}"}}',
+        secret,
+    ):
+        error = refused(line.encode())
+        assert secret not in str(error)
+        assert error.__cause__ is None
