@@ -1,7 +1,8 @@
 """Raw JSON records of one stream in, rows for dlt out: the values in the database are those of the tap.
 
 Decimals are read from their text, text columns take any value as its JSON text, what does not fit its column goes
-to dlt's variant column `<column>__v_<type>`; nothing is nulled, rounded or dropped. Keys without a column are kept.
+to dlt's variant column `<column>__v_<type>`; nothing is nulled or dropped, and nothing rounded but digits beyond a
+double in a column that is one. Keys without a column are kept.
 JSON cannot say NaN, Infinity or half a surrogate pair: those are read as such words (a double column turns the
 numbers back). Rows are meant for `file_format="parquet"`.
 """

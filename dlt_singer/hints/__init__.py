@@ -8,7 +8,7 @@ Unions that no exact type holds are widened to text or json with one warning eac
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, TypedDict
 
 from dlt_singer._types import JSONObject
@@ -61,7 +61,6 @@ def stream_hints(  # noqa: PLR0913  # the keyword ones are options
     schema: JSONObject,
     key_properties: Sequence[str],
     replication_method: str | None = None,
-    replication_key: str | None = None,  # noqa: ARG001  # part of a stream's identity; no hint depends on it yet
     *,
     stream: str = "",
     max_table_nesting: int | None = None,
@@ -70,13 +69,12 @@ def stream_hints(  # noqa: PLR0913  # the keyword ones are options
     """Return the hints for one stream.
 
     `number` is a double, with `multipleOf` a decimal of that scale; a `date-time` is a timestamp with time
-    zone, one without offset is taken as UTC; `{}` and `null` have no data type: dlt infers one.
+    zone, one without offset is taken as UTC; `{}` is json and `null` is text.
 
     Args:
         schema: The JSON schema of the stream's records.
         key_properties: Names of the key properties; they become NOT NULL.
         replication_method: FULL_TABLE, INCREMENTAL or LOG_BASED; without one, a keyed stream merges.
-        replication_key: The bookmark property.
         stream: Name of the stream, for errors and warnings.
         max_table_nesting: dlt's limit; objects and arrays beyond it stay in one json column.
         normalize: dlt's naming convention for one identifier (`schema.naming.normalize_path`).
@@ -106,11 +104,13 @@ def stream_hints(  # noqa: PLR0913  # the keyword ones are options
             raise _collision(stream, name, other, path)
         if shape.kind == "array":
             continue
-        columns[name] = _column(name, shape, nullable=len(path) > 1 or path[0] not in keys)
+        is_key = len(path) == 1 and path[0] in keys
+        typed = _typed(shape, is_key=is_key)
+        columns[name] = _column(name, typed, nullable=not is_key)
         paths[path] = name
-        if shape.note:
-            kind = columns[name].get("data_type", "whatever the values are")
-            warnings.append(f"Stream '{stream}', property '{'.'.join(path)}': {shape.note}; the column is {kind}.")
+        if typed.note:
+            kind = columns[name]["data_type"]
+            warnings.append(f"Stream '{stream}', property '{'.'.join(path)}': {typed.note}; the column is {kind}.")
     primary_key = tuple(paths[(key,)] for key in keys)
     return StreamHints(columns, primary_key, _disposition(replication_method, keys), tuple(warnings), paths)
 
@@ -129,10 +129,20 @@ def _leaves(
             yield path, shape
 
 
+def _typed(shape: Shape, *, is_key: bool) -> Shape:
+    """Give a type to what the schema leaves open, so that a column is there before its first value."""
+    if shape.kind == "null":
+        return replace(shape, kind="text")
+    if shape.kind != "any":
+        return shape
+    # A key is a plain value, and databases compare texts.
+    return replace(shape, kind="text" if is_key else "json", note=shape.note or "it declares no type")
+
+
 def _column(name: str, shape: Shape, *, nullable: bool) -> ColumnHint:
     column = ColumnHint(name=name, nullable=nullable)
     match shape.kind:
-        case "any" | "null" | "object" | "array":
+        case "any" | "null" | "object" | "array":  # given a type, flattened, or a table of their own by now
             pass
         case "decimal":
             column |= ColumnHint(data_type="decimal", precision=shape.digits + shape.scale, scale=shape.scale)

@@ -46,6 +46,7 @@ class Boundary:
     def __init__(self, remembered: Mapping[str, int] | None, greatest: JSON, replication_key: str | None) -> None:
         self._expected = Counter(remembered or {})
         self._ties = Counter(remembered or {})
+        self._unmet = Counter(remembered or {})
         self._greatest = greatest
         self._key = replication_key
         self._moved = False
@@ -59,12 +60,17 @@ class Boundary:
     def handed(self, first: int, marks: Sequence[Mark]) -> None:
         """Note rows that were handed over; `first` is the number of the first of them within the run."""
         self._uncounted.extend(enumerate(marks, first))
+        self._unmet.subtract(mark.digest for mark in marks if mark.known)
         # Only so many can be kept for the next run anyway, so do not hold more in memory.
         while len(self._uncounted) > REMEMBERED_ROWS:
             self._fold_next()
 
-    def remembered(self, counted: int) -> tuple[dict[str, int] | None, JSON]:
-        """Return what the next run must expect again, given a STATE behind the first `counted` rows of this run.
+    def remembered(self, counted: int, *, complete: bool = False) -> tuple[dict[str, int] | None, JSON]:
+        """Return what the next run must expect again.
+
+        Args:
+            counted: How many rows of this run stand before the STATE that counts.
+            complete: The stream was read to its end: what was expected and did not come will not.
 
         Returns:
             Hashes with counts, None if there are more than `REMEMBERED_ROWS`; and the greatest replication value.
@@ -72,6 +78,8 @@ class Boundary:
         while self._uncounted and self._uncounted[0][0] < counted:
             self._fold_next()
         expected = self._ties + Counter(mark.digest for _, mark in self._uncounted if not self._in_ties(mark))
+        if self._moved and not complete:
+            expected += self._unmet
         too_many = counted < self._folded or expected.total() > REMEMBERED_ROWS
         return None if too_many else dict(expected), self._greatest
 

@@ -16,8 +16,8 @@ from dlt.extract.source import DltSource
 from dlt_singer._types import JSON
 from dlt_singer.catalog import Selection, Stream
 from dlt_singer.errors import DiscoveryNeededError
-from dlt_singer.session.shape import StreamOptions
 from dlt_singer.session.slots import Group
+from dlt_singer.session.stream_schema import StreamOptions
 from dlt_singer.tap import BaseCatalog, Sync, Tap, announce
 
 _NAMED_STREAMS = 6
@@ -53,13 +53,16 @@ class Definition:
             DiscoveryNeededError: The tap would have to be asked, and `discover` is off.
             CatalogError: Discovery failed, or a rule cannot hold.
         """
-        if self.kept_selection() is None and self.tap.discovers:
-            if not self.tap.plugin.discover:
+        if self.kept_selection() is None:
+            plugin = self.tap.plugin
+            # A tap that has not declared what it can do would have to be asked that, too.
+            if not plugin.discover and (plugin.capabilities is None or self.tap.discovers):
                 raise DiscoveryNeededError(
                     f"The catalog of {self.tap.name} is not kept in the store, and discovery is off.",
                     f'Run: python -c "import dlt_singer; dlt_singer.discover({self.tap.name!r})"',
                 )
-            self._base = self.tap.discover()
+            if self.tap.discovers:
+                self._base = self.tap.discover()
         return self._selection
 
     @property

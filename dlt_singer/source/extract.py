@@ -71,7 +71,12 @@ class Extract:
             session,
             session.feeds[stream],
             self._slots,
-            Table(resource, self._file_format, feeds_transformer=feeds_transformer),
+            Table(
+                resource,
+                self._source.schema if self._source is not None else None,
+                self._file_format,
+                feeds_transformer=feeds_transformer,
+            ),
             self._known_streams,
         )
 

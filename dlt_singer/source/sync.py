@@ -18,9 +18,9 @@ from dlt_singer.hints import ColumnHint
 from dlt_singer.messages import Schema
 from dlt_singer.session import END, Feed, Rows, Session
 from dlt_singer.session.boundary import REMEMBERED_ROWS, Boundary, Mark
-from dlt_singer.session.shape import SEQUENCE, Shape, StreamOptions
 from dlt_singer.session.slots import Slot, write_rest
 from dlt_singer.session.snapshot import Snapshot
+from dlt_singer.session.stream_schema import SEQUENCE, StreamOptions, StreamSchema
 from dlt_singer.source.table import Table
 from dlt_singer.state import Slots
 from dlt_singer.tap import announce
@@ -74,7 +74,7 @@ class StreamSync:
         self._stream = run.feed.stream
         self._slot = (run.slots.get(self._stream) or Slot()).copy()
         self._version_before = self._slot.get("version")
-        self._shape: Shape | None = None
+        self._shape: StreamSchema | None = None
         self._boundary: Boundary | None = None
         self._sequence = max(self._slot.get("sequence", 0) + 1, time.time_ns() // 1000)
         self._columns: dict[str, ColumnHint] = {}
@@ -134,9 +134,9 @@ class StreamSync:
             if not self._run.session.failed:
                 self._remember()
 
-    def _shape_of(self, schema: Schema) -> Shape:
+    def _shape_of(self, schema: Schema) -> StreamSchema:
         if self._shape is None or self._shape.schema is not schema:
-            self._shape = Shape(schema, self._run.options)
+            self._shape = StreamSchema(schema, self._run.options, self._run.table.stored_columns())
             for warning in self._shape.hints.warnings:
                 announce(f"{self._run.session.name}: {warning}")
             if self._shape.repeats_rows and self._boundary is None:
@@ -146,7 +146,7 @@ class StreamSync:
                 )
         return self._shape
 
-    def _rows(self, shape: Shape, delivery: Delivery) -> list[dict[str, object]]:
+    def _rows(self, shape: StreamSchema, delivery: Delivery) -> list[dict[str, object]]:
         rows = shape.rows(delivery.batch)
         if self._boundary is not None:
             delivery.marks = self._boundary.mark(rows)
@@ -158,7 +158,7 @@ class StreamSync:
             delivery.sequence = self._sequence - 1
         return rows
 
-    def _item(self, shape: Shape, rows: list[dict[str, object]], delivery: Delivery) -> DataItemWithMeta:
+    def _item(self, shape: StreamSchema, rows: list[dict[str, object]], delivery: Delivery) -> DataItemWithMeta:
         columns = shape.columns(merges=self._merges(shape))
         if columns != self._columns:
             self._columns, self._hints_arrived = columns, False
@@ -171,13 +171,13 @@ class StreamSync:
         self._columns = shape.columns(merges=self._merges(shape))
         return self._run.table.item(materialize_schema_item(), None, self._hints(shape))
 
-    def _hints(self, shape: Shape) -> TResourceHints:
+    def _hints(self, shape: StreamSchema) -> TResourceHints:
         return self._run.table.hints(self._columns, shape.hints.primary_key, self._disposition(shape))
 
-    def _merges(self, shape: Shape) -> bool:
+    def _merges(self, shape: StreamSchema) -> bool:
         return self._run.table.disposition(self._disposition(shape)) == "merge"
 
-    def _disposition(self, shape: Shape) -> str:
+    def _disposition(self, shape: StreamSchema) -> str:
         return "replace" if self._renewed() else shape.disposition
 
     def _renewed(self) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Generic, TypeVar, cast
 
 from dlt.common.pipeline import SupportsPipeline
+from dlt.common.schema import Schema
 from dlt.common.schema.typing import TFileFormat, TTableSchemaColumns, TWriteDisposition
 from dlt.extract.hints import HintsMeta, TResourceHints, make_hints
 from dlt.extract.items import DataItemWithMeta, TableNameMeta
@@ -57,14 +58,21 @@ class Table:
 
     Args:
         resource: The live resource; None if rows are read without a pipeline.
+        schema: The schema of the source, with the tables that are there already.
         file_format: For the load files, if the user asks for none; None leaves it to dlt.
         feeds_transformer: A transformer takes the rows. It would inherit the items' table, so hints are applied
             to the resource instead; the same for a resource whose hints depend on the data.
     """
 
     def __init__(
-        self, resource: DltResource | None, file_format: TFileFormat | None, *, feeds_transformer: bool
+        self,
+        resource: DltResource | None,
+        schema: Schema | None,
+        file_format: TFileFormat | None,
+        *,
+        feeds_transformer: bool,
     ) -> None:
+        self._schema = schema
         self._resource = resource
         self._sticks = resource is not None and (
             feeds_transformer or resource.has_dynamic_table_name or resource.has_other_dynamic_hints
@@ -77,6 +85,16 @@ class Table:
         if users == OURS or callable(users):
             return ours
         return str(users["disposition"]) if isinstance(users, Mapping) else str(users)
+
+    def stored_columns(self) -> Mapping[str, ColumnHint]:
+        """Return the columns the table has already, with the types the user has given on top."""
+        if self._resource is None or self._schema is None or not isinstance(self._resource.table_name, str):
+            return {}
+        name = self._schema.naming.normalize_table_identifier(self._resource.table_name)
+        stored = self._schema.tables.get(name, {}).get("columns", {})
+        users = self._resource.columns
+        merged = {**stored, **(users if isinstance(users, Mapping) else {})}
+        return cast("Mapping[str, ColumnHint]", merged)
 
     def item(
         self, rows: list[dict[str, object]], delivery: DeliveryT, hints: TResourceHints | None

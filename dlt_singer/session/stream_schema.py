@@ -1,14 +1,14 @@
-"""A stream's SCHEMA and options made into what the host needs: hints, and rows from a batch. Pure.
+"""A stream's SCHEMA and options made into what the host needs: column hints, and rows from a batch. Pure.
 
-Rows are decoded, deselected properties removed, keys checked, rows the last run had dropped, and technical
-columns added: `_sdc_sequence` where the last record of a key must win, `_sdc_table_version` on request,
-`_sdc_deleted_at` for deletes.
+Rows are decoded, deselected properties removed, keys checked. Columns are those of the SCHEMA, in the types a
+table that is there already has, and technical ones: `_sdc_sequence` where the last record of a key must win,
+`_sdc_table_version` on request, `_sdc_deleted_at` for deletes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -53,33 +53,47 @@ class StreamOptions:
     normalize: Callable[[str], str] = str
 
 
-class Shape:
+class StreamSchema:
     """Rows and hints of one stream under one SCHEMA.
 
     Args:
         schema: The SCHEMA.
         options: What else is known.
+        stored: Columns that the stream's table has already. Their types stay: a database keeps a column as it
+            was made, and would round or refuse what another type lets through. What does not fit goes to a
+            variant column, as dlt has it.
 
     Raises:
         SchemaError: A key is no property, or two properties share a column.
         TapProtocolError: The schema is no JSON object.
     """
 
-    def __init__(self, schema: Schema, options: StreamOptions) -> None:
+    def __init__(self, schema: Schema, options: StreamOptions, stored: Mapping[str, ColumnHint]) -> None:
         self.options = options
         self.schema = schema
         self.key_properties = tuple(schema.key_properties or options.key_properties)
         self.replication_key = options.replication_key or next(iter(schema.bookmark_properties or ()), None)
-        self.hints = stream_hints(
-            self._json_schema(),
+        json_schema = self._json_schema()
+        properties = self._properties(json_schema.get("properties"))
+        declared = stream_hints(
+            {**json_schema, "properties": properties},
             self.key_properties,
             options.replication_method,
-            self.replication_key,
             stream=options.stream,
             max_table_nesting=options.max_table_nesting,
             normalize=options.normalize,
         )
+        self.hints = replace(
+            declared,
+            columns={name: _as_stored(column, stored.get(name, {})) for name, column in declared.columns.items()},
+            warnings=(
+                *declared.warnings,
+                *_retyped(options.stream, declared.columns, stored),
+                *self._doubts(),
+            ),
+        )
         self._decoder = RowDecoder(self.hints)
+        self._nested = [name for name in properties if (name,) not in self.hints.paths]
 
     @property
     def disposition(self) -> Disposition:
@@ -108,11 +122,24 @@ class Shape:
         for name in self.options.deselected:
             for row in rows:
                 row.pop(name, None)
+        for name in self._nested:
+            # dlt would warn of a column without a type: what is nested becomes other columns, or a table.
+            for row in rows:
+                if row.get(name, ...) is None:
+                    del row[name]
         self._check_keys(batch, rows)
         if self.options.version_column:
             for row in rows:
                 row[VERSION] = batch.version
         return rows
+
+    def _doubts(self) -> Iterator[str]:
+        if not (self.key_properties or self.replication_key or self.options.replication_method):
+            yield (
+                f"Stream '{self.options.stream}' has no key and declares no replication method, so each run "
+                "appends to it. If the tap sends it whole every time, say so: metadata: "
+                f"{{{self.options.stream}: {{replication-method: FULL_TABLE}}}}."
+            )
 
     def _json_schema(self) -> dict[str, JSON]:
         try:
@@ -122,10 +149,13 @@ class Shape:
                 f"The SCHEMA of stream '{self.options.stream}' holds no JSON object as its schema.",
                 "Report it to the tap's maintainers.",
             ) from None
-        properties = schema.get("properties")
-        own = properties if isinstance(properties, Mapping) else {}
+        return schema
+
+    def _properties(self, declared: JSON) -> dict[str, JSON]:
+        """Return the properties that are loaded, with the user's word over the tap's."""
+        own = declared if isinstance(declared, Mapping) else {}
         kept = {name: value for name, value in own.items() if name not in self.options.deselected}
-        return {**schema, "properties": {**kept, **self.options.schema_overrides}}
+        return {**kept, **self.options.schema_overrides}
 
     def _check_keys(self, batch: Rows, rows: list[dict[str, object]]) -> None:
         for key in self.key_properties:
@@ -152,6 +182,30 @@ class Shape:
             if deleted is not None:
                 columns[DELETED_AT] = {**deleted, "hard_delete": True}
         return columns
+
+
+def _as_stored(column: ColumnHint, stored: ColumnHint) -> ColumnHint:
+    """Return a column in the type it has in the database, if it is there."""
+    if "data_type" not in stored:
+        return column
+    ours: ColumnHint = {**column, "data_type": stored["data_type"]}
+    ours.pop("precision", None)
+    ours.pop("scale", None)
+    if "precision" in stored:
+        ours["precision"] = stored["precision"]
+    if "scale" in stored:
+        ours["scale"] = stored["scale"]
+    return ours
+
+
+def _retyped(stream: str, declared: Mapping[str, ColumnHint], stored: Mapping[str, ColumnHint]) -> Iterator[str]:
+    for name, column in declared.items():
+        before, now = stored.get(name, {}).get("data_type"), column.get("data_type")
+        if before is not None and before != now:
+            yield (
+                f"Stream '{stream}', column '{name}': the tap now says {now}, the table has {before}; "
+                f"values that are no {before} go to a column '{name}__v_...'."
+            )
 
 
 def _column(name: str, data_type: DataType, description: str) -> ColumnHint:
