@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dlt_singer.session.boundary import REMEMBERED_ROWS, Boundary, row_hash
@@ -40,7 +40,8 @@ class Source:
         counted = reached if reached == len(sent) else reached // states_every * states_every
         if counted:
             self.bookmark = sent[counted - 1]["at"]
-        self.remembered, self.greatest = boundary.remembered(counted)
+        complete = handed >= len(sent)
+        self.remembered, self.greatest = boundary.remembered(counted, complete=complete)
 
 
 def digests(found: list[Row]) -> Counter[str]:
@@ -51,6 +52,7 @@ runs = st.lists(st.tuples(rows, st.integers(0, 30), st.integers(1, 6), st.intege
 
 
 @given(runs)
+@example([([{"at": 0, "what": "a"}] * 3, 2, 1, 3), ([], 1, 1, 1)])
 def test_the_rows_loaded_over_any_runs_are_those_of_the_source(
     runs: list[tuple[list[Row], int, int, int]],
 ) -> None:
@@ -85,6 +87,16 @@ def test_as_many_equal_rows_are_dropped_as_were_loaded_and_no_more() -> None:
     marks = boundary.mark([{"at": 1}] * 3)
 
     assert [mark.known for mark in marks] == [True, True, False]
+
+
+def test_rows_that_a_shorter_run_did_not_get_to_are_still_expected_and_after_a_whole_run_are_not() -> None:
+    again = row_hash({"at": 5})
+    boundary = Boundary({row_hash({"at": 1}): 1, again: 1}, None, "at")
+
+    boundary.handed(0, boundary.mark([{"at": 1}, {"at": 2}]))
+
+    assert boundary.remembered(2) == ({row_hash({"at": 2}): 1, again: 1}, 2)
+    assert boundary.remembered(2, complete=True) == ({row_hash({"at": 2}): 1}, 2)
 
 
 def test_without_a_replication_key_only_rows_behind_the_state_are_expected_again() -> None:
