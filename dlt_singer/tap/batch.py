@@ -6,14 +6,18 @@ Its files are read in place (any fsspec URL) and left there: the tap that wrote 
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator
-from typing import IO
+from typing import IO, TYPE_CHECKING, cast
 
 import fsspec
 import msgspec
 
-from dlt_singer.errors import TapProtocolError
-from dlt_singer.messages import Batch, Record
+from dlt_singer.errors import MessageError, TapProtocolError
+from dlt_singer.messages import Batch, Record, parse_message
+
+if TYPE_CHECKING:
+    from pyarrow import Field, RecordBatch
 
 _PARQUET_ROWS = 5_000
 _COMPRESSIONS = {None: None, "none": None, "gzip": "gzip", "gz": "gzip"}
@@ -35,15 +39,21 @@ def records(batch: Batch) -> Iterator[Record]:
     compression = _COMPRESSIONS[batch.encoding.compression]
     for number, url in enumerate(batch.manifest, 1):
         with _explained(batch, number), fsspec.open(url, "rb", compression=compression) as file:
-            for raw in read(file):
-                yield Record(batch.stream, raw)
+            yield from read(batch.stream, file)
 
 
 @contextlib.contextmanager
 def _explained(batch: Batch, number: int) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError) as err:
+    except MessageError as err:
+        raise TapProtocolError(
+            f"File {number} of {len(batch.manifest)} in a BATCH of stream '{batch.stream}' has a broken row. "
+            f"{err.reason}",
+            "Nothing was loaded, because data may be missing. Check that the tap had finished the file.",
+        ) from None
+    # Drivers and decoders share no base class.
+    except Exception as err:
         raise TapProtocolError(
             f"File {number} of {len(batch.manifest)} in a BATCH of stream '{batch.stream}' cannot be read "
             f"({type(err).__name__}).",
@@ -51,18 +61,33 @@ def _explained(batch: Batch, number: int) -> Iterator[None]:
         ) from err
 
 
-def _read_jsonl(file: IO[bytes]) -> Iterator[msgspec.Raw]:
+def _read_jsonl(stream: str, file: IO[bytes]) -> Iterator[Record]:
+    head = b'{"type":"RECORD","stream":%s,"record":' % json.dumps(stream).encode()
     for line in file:
         if not line.isspace():
-            yield msgspec.Raw(line)
+            # Read like the tap's own line, with the same care and the same lenience.
+            yield cast("Record", parse_message(b"%s%s}" % (head, line)))
 
 
-def _read_parquet(file: IO[bytes]) -> Iterator[msgspec.Raw]:
+def _read_parquet(stream: str, file: IO[bytes]) -> Iterator[Record]:
     import pyarrow.parquet as pq
 
+    # A decimal is a number in JSON, as in a RECORD.
+    encode = msgspec.json.Encoder(decimal_format="number").encode
     for rows in pq.ParquetFile(file).iter_batches(_PARQUET_ROWS):
-        for row in rows.to_pylist():
-            yield msgspec.Raw(msgspec.json.encode(row))
+        for row in _without_nanoseconds(rows).to_pylist():
+            yield Record(stream, msgspec.Raw(encode(row)))
 
 
-_READERS: dict[str, Callable[[IO[bytes]], Iterator[msgspec.Raw]]] = {"jsonl": _read_jsonl, "parquet": _read_parquet}
+def _without_nanoseconds(rows: RecordBatch) -> RecordBatch:
+    """Turn times finer than Python's own into text, which keeps every digit."""
+    import pyarrow as pa
+
+    def coarse(field: Field) -> Field:
+        fine = (pa.types.is_timestamp(field.type) or pa.types.is_time(field.type)) and field.type.unit == "ns"
+        return field.with_type(pa.string()) if fine else field
+
+    return rows.cast(pa.schema([coarse(field) for field in rows.schema]))
+
+
+_READERS: dict[str, Callable[[str, IO[bytes]], Iterator[Record]]] = {"jsonl": _read_jsonl, "parquet": _read_parquet}

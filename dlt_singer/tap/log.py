@@ -5,6 +5,7 @@ Also how we say that something takes a while. Every line is redacted before it g
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import re
@@ -13,11 +14,13 @@ from collections import deque
 from collections.abc import Collection
 from pathlib import Path
 from typing import TextIO
+from urllib.parse import quote, quote_plus
 
 TAIL_LINES = 20
 _LEVEL = re.compile(
-    r"""(?xi) ^ .{0,60}?
-    (?: \b level [=:] \s* "? (?P<key>[a-z]+) | \b (?P<word> DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL ) \b )"""
+    r"""(?x) ^ (?: (?i: (?P<first> debug|info|warning|warn|error|critical|fatal ) :) | .{0,60}? (?:
+    (?i: \b level [=:] \s* "? (?P<key>[a-z]+) | \[ (?P<tag> debug|info|warning|warn|error|critical|fatal ) \s* \] )
+    | \b (?P<word> DEBUG|INFO|WARNING|WARN|ERROR|CRITICAL|FATAL ) \b ))"""
 )
 _LEVELS = {
     "debug": logging.DEBUG,
@@ -40,9 +43,10 @@ class StderrLog:
     """
 
     def __init__(self, tap: str, secrets: Collection[str], path: Path | None) -> None:
+        self._tap = tap
         self._logger = logging.getLogger(f"dlt_singer.tap.{tap}")
         # Longest first, so that a secret containing another is masked whole.
-        ordered = sorted(secrets, key=len, reverse=True)
+        ordered = sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True)
         self._secrets = re.compile("|".join(map(re.escape, ordered))) if ordered else None
         self._path = path
         self._file: TextIO | None = None
@@ -56,7 +60,7 @@ class StderrLog:
         if self._muted:
             return
         self._write(line)
-        self._logger.log(level_of(line), "%s: %s", self._logger.name.rpartition(".")[2], line)
+        self._logger.log(level_of(line), "%s: %s", self._tap, line)
 
     def mute(self) -> None:
         """Keep lines for errors only: what a tap says when it is asked for its options interests nobody."""
@@ -68,15 +72,20 @@ class StderrLog:
 
     def last_words(self) -> str:
         """Return the last lines and where to find the rest, for an error."""
-        if not self._tail:
+        # A copy: the tap may go on talking meanwhile, in another thread.
+        tail = self._tail.copy()
+        if not tail:
             return "It wrote nothing to stderr."
-        lines = "\n".join(f"  | {line}" for line in self._tail)
-        return f"Its last words on stderr:\n{lines}" + (f"\nAll of them: {self._path}" if self._file else "")
+        lines = "\n".join(f"  | {line}" for line in tail)
+        whole = f"\nAll of them: {self._path}" if self._file and self._path else ""
+        return f"Its last words on stderr:\n{lines}{whole}"
 
     def close(self) -> None:
         """Close the log file; idempotent."""
         if self._file is not None:
-            self._file.close()
+            # What could not be written has been told.
+            with contextlib.suppress(OSError):
+                self._file.close()
 
     def _write(self, line: str) -> None:
         if self._path is None:
@@ -102,13 +111,18 @@ def level_of(line: str) -> int:
     if line.startswith("{"):
         try:
             entry = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             entry = {}
         name = entry.get("level") or entry.get("levelname") if isinstance(entry, dict) else None
         return _LEVELS.get(str(name).lower(), logging.INFO)
     found = _LEVEL.match(line)
-    name = (found["key"] or found["word"]).lower() if found else "info"
-    return _LEVELS.get(name, logging.INFO)
+    name = found[found.lastgroup or 0] if found else "info"
+    return _LEVELS.get(name.lower(), logging.INFO)
+
+
+def _forms(secret: str) -> Collection[str]:
+    """A secret as it may stand in a line: as it is, in JSON, in a URL."""
+    return {secret, json.dumps(secret)[1:-1], quote(secret, safe=""), quote(secret), quote_plus(secret)}
 
 
 def announce(line: str) -> None:

@@ -6,6 +6,7 @@ less than what the tap had to say: a cut line, a broken message, an exit code ot
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Iterator
 
@@ -18,6 +19,8 @@ IDLE_S = 0.2
 STRAY_LINES = 10
 _SHOWN_STRAYS = 3
 _SHOWN_CHARACTERS = 200
+_MESSAGE_WITHIN = re.compile(rb'"type"\s*:\s*"(?:RECORD|SCHEMA|STATE|ACTIVATE_VERSION|BATCH)"')
+"""A print without a line end in front of a message makes a line that looks stray and holds data."""
 
 
 class TapRun:
@@ -51,13 +54,15 @@ class TapRun:
             yield message
         cut = None
         if self._unfinished:
+            self._line_number += 1
             # A last line without its end is whole if it can be read: JSON closes what it opens.
             try:
-                last = parse_message(self._unfinished)
+                yield parse_message(self._unfinished)
             except MessageError as err:
-                cut = err
-            else:
-                yield last
+                if err.broken:
+                    cut = err
+                else:
+                    self._skip(self._unfinished, err)
         self._judge(cut)
 
     def close(self) -> None:
@@ -84,9 +89,10 @@ class TapRun:
         """Let a stray line pass, if it is one and they are few."""
         if not line or line.isspace():
             return
-        if err.broken:
+        if err.broken or _MESSAGE_WITHIN.search(line):
+            reason = err.reason if err.broken else "There is a message in it, behind other text."
             raise TapProtocolError(
-                f"{self.name} printed a broken message: line {self._line_number}, {len(line)} bytes. {err.reason}",
+                f"{self.name} printed a broken message: line {self._line_number}, {len(line)} bytes. {reason}",
                 f"Nothing was loaded, because data may be missing. {self._log.last_words()}",
             )
         self._strays += 1
@@ -112,7 +118,7 @@ class TapRun:
             )
         if cut is not None:
             raise TapProtocolError(
-                f"{self.name} ended in the middle of line {self._line_number + 1}. {cut.reason}",
+                f"{self.name} ended in the middle of line {self._line_number}. {cut.reason}",
                 f"Nothing was loaded, because data is missing. {self._log.last_words()}",
             )
 
