@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dlt_singer.catalog.model import Breadcrumb, Catalog, PropertyPath, Stream
 from dlt_singer.catalog.overrides import with_metadata, with_schema
-from dlt_singer.catalog.rules import mask_rules
 from dlt_singer.catalog.selection import Selection, narrow, select
 
 __all__ = [
@@ -13,7 +12,6 @@ __all__ = [
     "PropertyPath",
     "Selection",
     "Stream",
-    "mask_rules",
     "narrow",
     "select",
     "with_metadata",

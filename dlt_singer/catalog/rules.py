@@ -65,11 +65,6 @@ def parse_rule(text: str, stream_ids: Iterable[str]) -> Rule:
     return Rule(text, effect, stream, tuple(path))
 
 
-def mask_rules(rules: Sequence[str]) -> tuple[str, ...]:
-    """Return the patterns of the `~` rules, without the `~`."""
-    return tuple(rule.strip()[1:].strip() for rule in rules if rule.strip().startswith("~"))
-
-
 def unmatched(rule: Rule, catalog: Catalog) -> str:
     """Return a warning if the rule's globs match nothing in the catalog, else an empty string.
 

@@ -95,7 +95,7 @@ class Source:
             if not self.build_allowed:
                 raise PluginError(
                     f"{self.build.name} is not built (key {key[:12]}), and building is not allowed here.",
-                    "Run `dlt-singer build` where building is allowed.",
+                    "Run the tap once where building is allowed and the store is the same.",
                 )
             self.built(key)
 

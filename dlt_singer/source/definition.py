@@ -121,7 +121,7 @@ class Definition:
 
 
 @dataclass(frozen=True, slots=True)
-class GroupRun:
+class GroupUpstream:
     """One run of the tap, for streams that share a global part; the upstream of a session.
 
     Attributes:

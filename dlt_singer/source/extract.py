@@ -22,9 +22,9 @@ from dlt.extract.source import DltSource, SourceInjectableContext
 from dlt_singer.errors import SelectionError
 from dlt_singer.session import Session
 from dlt_singer.session.slots import Group, group_streams
-from dlt_singer.source.definition import Definition, GroupRun
+from dlt_singer.source.definition import Definition, GroupUpstream
 from dlt_singer.source.handover import HandOver
-from dlt_singer.source.sync import StreamRun
+from dlt_singer.source.sync import StreamContext
 from dlt_singer.source.table import Table, file_format_of
 from dlt_singer.state import committed_states, keep_copy, live_slots
 
@@ -61,12 +61,12 @@ class Extract:
         self._known_streams = definition.known_streams() | resources.keys()
         self.stops = 0
 
-    def run(self, stream: str) -> StreamRun:
+    def run(self, stream: str) -> StreamContext:
         """Return what a stream of this extract works with."""
         session = self._sessions[stream]
         resource = self._resources[stream]
         feeds_transformer = resource is not None and id(resource._pipe) in self._parents  # noqa: SLF001 - as above
-        return StreamRun(
+        return StreamContext(
             self._definition.stream_options(stream, resource, self._source),
             session,
             session.feeds[stream],
@@ -87,7 +87,7 @@ class Extract:
 
     def _session(self, group: Group) -> list[tuple[str, Session]]:
         names = self._definition.message_names(group.streams)
-        session = Session(GroupRun(self._definition, group), names)
+        session = Session(GroupUpstream(self._definition, group), names)
         # Generators that dlt never started have no `finally` to run.
         weakref.finalize(self, session.close)
         return [(stream, session) for stream in group.streams]

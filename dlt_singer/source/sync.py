@@ -27,7 +27,7 @@ from dlt_singer.tap import announce
 
 
 @dataclass(frozen=True, slots=True)
-class StreamRun:
+class StreamContext:
     """What a stream works with in one extract.
 
     Attributes:
@@ -69,7 +69,7 @@ class Delivery:
 class StreamSync:
     """Reads one stream to its end, or until it is closed."""
 
-    def __init__(self, run: StreamRun) -> None:
+    def __init__(self, run: StreamContext) -> None:
         self._run = run
         self._stream = run.feed.stream
         self._slot = (run.slots.get(self._stream) or Slot()).copy()
@@ -80,6 +80,7 @@ class StreamSync:
         self._columns: dict[str, ColumnHint] = {}
         self._hints_arrived = False
         self._handed = 0
+        self._complete = False
         self._stored: Snapshot | None = None
 
     def items(self) -> Iterator[DataItemWithMeta | None]:
@@ -96,6 +97,7 @@ class StreamSync:
                 yield self._item(shape, rows, delivery)
             self.hand_over(delivery)
         with session.lock:
+            self._complete = True
             self._remember()
         if self._boundary is not None and self._slot.get("remembered") is None:
             self._warn_forgetful()
@@ -201,7 +203,7 @@ class StreamSync:
         if feed.version is not None:
             slot["version"] = feed.version
         if self._boundary is not None:
-            slot["remembered"], slot["greatest"] = self._boundary.remembered(counted)
+            slot["remembered"], slot["greatest"] = self._boundary.remembered(counted, complete=self._complete)
         self._run.slots.put(self._stream, slot)
 
     def _warn_forgetful(self) -> None:

@@ -15,7 +15,6 @@ from dlt_singer.catalog import (
     Catalog,
     Selection,
     Stream,
-    mask_rules,
     narrow,
     select,
     with_metadata,
@@ -250,10 +249,6 @@ def test_a_glob_that_matches_nothing_is_a_warning(rule: str) -> None:
 def test_selecting_no_stream_is_an_error() -> None:
     with pytest.raises(SelectionError, match="select none of 3 streams"):
         select(users_and_orders(), ["!*"])
-
-
-def test_masks_are_handed_on_without_their_mark() -> None:
-    assert mask_rules(["users.*", "~users.email", "!logs", "~ *.phone"]) == ("users.email", "*.phone")
 
 
 def legacy() -> Catalog:
