@@ -6,6 +6,7 @@ Asked once per definition of a plugin and kept in the store; a plugin that decla
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -13,8 +14,10 @@ from dlt_singer._types import JSON, JSONObject
 from dlt_singer.config import Plugin, Project
 from dlt_singer.tap.fingerprint import definition_fingerprint
 from dlt_singer.tap.launch import Arguments, running, store_of
+from dlt_singer.tap.log import announce
 
 _ASK_TIMEOUT_S = 60.0
+_BOOLEANS = {"true": "true", "false": "false"}
 _FLAGS = ("catalog", "properties", "discover", "state")
 
 
@@ -49,16 +52,33 @@ def about(plugin: Plugin, project: Project) -> About:
         return About(plugin.capabilities)
     key, fingerprint = f"catalogs/{plugin.name}.about.json", definition_fingerprint(plugin)
     store = store_of(project)
-    kept = json.loads(store.read(key) or b"{}")
-    if kept.get("fingerprint") != fingerprint:
+    found = _kept(store.read(key) or b"{}", fingerprint)
+    if found is None:
         found = _ask(plugin, project)
-        kept = {
+        document = {
             "fingerprint": fingerprint,
             "capabilities": sorted(found.capabilities),
             "settings": found.settings,
         }
-        store.write(key, json.dumps(kept, indent=2).encode())
-    return About(frozenset(kept["capabilities"]), kept["settings"])
+        # A tap that could not say may say it the next time.
+        if found.capabilities:
+            store.write(key, json.dumps(document, indent=2).encode())
+    return found
+
+
+def _kept(text: bytes, fingerprint: str) -> About | None:
+    try:
+        document = json.loads(text)
+        return _read(document) if document["fingerprint"] == fingerprint else None
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _read(document: JSONObject) -> About:
+    capabilities, settings = document["capabilities"], document.get("settings")
+    if not isinstance(capabilities, list):
+        raise TypeError("capabilities")
+    return About(frozenset(map(str, capabilities)), settings if isinstance(settings, Mapping) else {})
 
 
 def cast_config(config: Mapping[str, JSON], settings: JSONObject) -> dict[str, JSON]:
@@ -74,17 +94,19 @@ def cast_config(config: Mapping[str, JSON], settings: JSONObject) -> dict[str, J
 
 
 def _cast(value: JSON, setting: JSON) -> JSON:
+    if isinstance(value, Mapping) and isinstance(setting, Mapping):
+        return cast_config(value, setting)
     kind = setting.get("type") if isinstance(setting, Mapping) else None
     kinds = {kind} if isinstance(kind, str) else set(kind) if isinstance(kind, list) else set()
     if not isinstance(value, str) or not kinds or "string" in kinds:
         return value
     try:
-        decoded: JSON = json.loads(value.lower() if "boolean" in kinds else value)
+        decoded: JSON = json.loads(_BOOLEANS.get(value.strip().lower(), value) if "boolean" in kinds else value)
     except ValueError:
         return value
     matches = {
         "integer": type(decoded) is int,
-        "number": type(decoded) in {int, float},
+        "number": type(decoded) is int or (type(decoded) is float and math.isfinite(decoded)),
         "boolean": type(decoded) is bool,
         "object": isinstance(decoded, dict),
         "array": isinstance(decoded, list),
@@ -93,18 +115,24 @@ def _cast(value: JSON, setting: JSON) -> JSON:
 
 
 def _ask(plugin: Plugin, project: Project) -> About:
+    output, _ = _output(plugin, project, "--about", "--format=json")
     try:
-        document = json.loads(_output(plugin, project, "--about", "--format=json"))
-        capabilities = frozenset(map(str, document["capabilities"]))
+        return _read(json.loads(output))
     except (ValueError, KeyError, TypeError):
-        text = _output(plugin, project, "--help")
-        return About(frozenset(flag for flag in _FLAGS if f"--{flag}" in text))
-    return About(capabilities, document.get("settings") or {})
+        text, last_words = _output(plugin, project, "--help")
+    found = About(frozenset(flag for flag in _FLAGS if f"--{flag}" in text))
+    if not found.capabilities:
+        announce(
+            f"{plugin.name} says neither with --about nor with --help what it can do; if it is fine otherwise, "
+            f"set its 'capabilities', such as [catalog, discover, state]. {last_words}"
+        )
+    return found
 
 
-def _output(plugin: Plugin, project: Project, *flags: str) -> str:
-    """Run the tap for what it prints; a tap that fails or hangs has printed nothing."""
+def _output(plugin: Plugin, project: Project, *flags: str) -> tuple[str, str]:
+    """Run the tap for what it prints, on stdout and last on stderr; one that fails or hangs has printed nothing."""
     with running(plugin, project, Arguments(flags)) as (process, log):
         log.mute()
         ended = process.communicate(_ASK_TIMEOUT_S)
-        return ended[0].decode(errors="replace") if ended is not None and ended[1] == 0 else ""
+        output = ended[0] if ended is not None and ended[1] == 0 else b""
+        return output.decode(errors="replace"), log.last_words()

@@ -6,9 +6,12 @@ again.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from typing import cast
 
 from dlt_singer._types import JSON
 from dlt_singer.catalog import Catalog
@@ -21,6 +24,7 @@ from dlt_singer.tap.log import announce
 from dlt_singer.tap.run import describe_exit
 
 _TIMEOUT_S = 600.0
+_OBJECT_START = re.compile(r"^[^{\n]*\{", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +61,29 @@ def kept_catalog(plugin: Plugin, project: Project) -> BaseCatalog | None:
                 f"The catalog file of {plugin.name} cannot be read: {plugin.catalog} ({err.strerror}).",
                 "Correct 'catalog:' in the plugin's definition.",
             ) from err
-        return BaseCatalog(_parsed(plugin.name, text, str(plugin.catalog)))
+        return BaseCatalog(_parsed(text, f"The catalog file of {plugin.name}, {plugin.catalog},", "Correct it."))
     store = store_of(project)
     kept = store.read(_key(plugin))
     if kept is None:
         return None
-    info = json.loads(store.read(_info_key(plugin)) or b"{}")
-    if info.get("fingerprint", catalog_fingerprint(plugin)) != catalog_fingerprint(plugin):
+    info = store.read(_info_key(plugin))
+    moment = None
+    if info is not None:
+        moment = _moment(info, catalog_fingerprint(plugin))
+        if moment is None:
+            return None
+    place = f"The kept catalog of {plugin.name}, {store.url}/{_key(plugin)},"
+    return BaseCatalog(_parsed(kept, place, "Correct it, or delete it to have it discovered again."), moment)
+
+
+def _moment(info: bytes, fingerprint: str) -> datetime | None:
+    """When the catalog was discovered; None if not with these settings, or nobody can tell."""
+    try:
+        document = json.loads(info)
+        found = datetime.fromisoformat(document["discovered_at"])
+        return found.astimezone(timezone.utc) if document["fingerprint"] == fingerprint else None
+    except (ValueError, KeyError, TypeError):
         return None
-    moment = datetime.fromisoformat(info["discovered_at"]) if "discovered_at" in info else None
-    return BaseCatalog(_parsed(plugin.name, kept, f"{store.url}/{_key(plugin)}"), moment)
 
 
 def discover(plugin: Plugin, project: Project, about: About) -> BaseCatalog:
@@ -81,7 +98,11 @@ def discover(plugin: Plugin, project: Project, about: About) -> BaseCatalog:
             "Name a catalog file with 'catalog: path/to/catalog.json', or give streams=[...].",
         )
     announce(f"{plugin.name}: discovering its streams (once; kept in {store_of(project).url}/{_key(plugin)})")
-    catalog = _parsed(plugin.name, _ask(plugin, project, about), "what it printed")
+    catalog = _parsed(
+        _ask(plugin, project, about),
+        f"What {plugin.name} printed",
+        "Run it with --discover by hand to see what that is.",
+    )
     now = datetime.now(timezone.utc)
     info: JSON = {"discovered_at": now.isoformat(), "fingerprint": catalog_fingerprint(plugin)}
     store = store_of(project)
@@ -106,17 +127,27 @@ def _ask(plugin: Plugin, project: Project, about: About) -> bytes:
     return output
 
 
-def _parsed(name: str, text: bytes, where: str) -> Catalog:
-    # Some taps greet on stdout before they print the catalog.
-    start = max(text.find(b"{"), 0)
+def _parsed(text: bytes, what: str, remedy: str) -> Catalog:
     try:
-        document = json.loads(text[start:])
+        return Catalog.parse(_document(text.decode("utf-8-sig")))
     except ValueError as err:
         raise DiscoveryError(
-            f"{name}: {where} is no catalog ({len(text)} bytes, not valid JSON: {type(err).__name__}).",
-            "Run the tap with --discover by hand to see what it prints.",
+            f"{what} is no catalog ({len(text)} bytes, not valid JSON: {type(err).__name__}).", remedy
         ) from None
-    return Catalog.parse(document)
+
+
+def _document(text: str) -> JSON:
+    """Read the JSON object with `streams`: some taps greet on stdout before, or say goodbye after."""
+    try:
+        whole: JSON = json.loads(text)
+        return whole
+    except ValueError:
+        for start in _OBJECT_START.finditer(text):
+            with contextlib.suppress(ValueError):
+                document, _ = json.JSONDecoder().raw_decode(text, start.end() - 1)
+                if "streams" in document:
+                    return cast("JSON", document)
+        raise
 
 
 def _key(plugin: Plugin) -> str:
