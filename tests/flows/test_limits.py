@@ -9,7 +9,7 @@ import dlt
 import pytest
 from dlt.extract.source import DltSource
 
-from dlt_singer.testing import FakeTap, Table, singer_state
+from dlt_singer.testing import FakeTap, Table, record, schema, singer_state, state
 
 Rows = Callable[[str], list[tuple[object, ...]]]
 
@@ -72,6 +72,24 @@ def test_limited_runs_one_after_another_get_through_a_stream_without_keys(
     pipeline.run(tap.source())
 
     assert rows("keyless") == sorted(KEYLESS_ROWS)
+
+
+def test_a_run_shorter_than_the_one_before_forgets_no_row_it_did_not_get_to(
+    tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows
+) -> None:
+    events = schema(
+        "keyless", {"at": "integer", "what": "string"}, replication_method="INCREMENTAL", replication_key="at"
+    )
+    known = [record("keyless", at=1, what=what) for what in "abcd"]
+    reached = state({"bookmarks": {"keyless": 1}})
+    tap.emits(events, *known, reached)
+    pipeline.run(limited(tap.source(), 2, "keyless"))
+
+    tap.emits(events, record("keyless", at=1, what="new"), reached, *known, reached)
+    pipeline.run(limited(tap.source(), 1, "keyless"))
+    pipeline.run(tap.source())
+
+    assert rows("keyless") == [(1, what) for what in ("a", "b", "c", "d", "new")]
 
 
 def test_a_limit_of_rows_keeps_the_batch_it_ends_in(tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows) -> None:

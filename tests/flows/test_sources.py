@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, cast
 
 import dlt
@@ -193,3 +195,22 @@ def test_a_stream_nobody_asked_for_is_skipped(tap: FakeTap, pipeline: dlt.Pipeli
 
     assert rows("users") == [(1,)]
     assert pipeline.default_schema.data_table_names() == ["users"]
+
+
+def test_two_pipelines_in_two_threads_do_not_see_each_other(tap: FakeTap, tmp_path: Path) -> None:
+    other = FakeTap(tap.project_dir, "tap-other")
+    tap.emits(table("users", *range(50)))
+    other.emits(table("users", *range(50, 90)))
+    sources = [tap.source(), other.source()]
+
+    def load(number: int) -> list[object]:
+        file = str(tmp_path / f"thread{number}.duckdb")
+        pipeline = dlt.pipeline(f"thread{number}", destination=dlt.destinations.duckdb(file), dataset_name="raw")
+        pipeline.run(sources[number])
+        with pipeline.sql_client() as client:
+            return [row[0] for row in client.execute_sql("SELECT id FROM users ORDER BY id") or []]
+
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(load, range(2)))
+
+    assert found == [list(range(50)), list(range(50, 90))]
