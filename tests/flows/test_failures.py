@@ -106,6 +106,19 @@ def test_a_failure_leaves_the_tables_and_the_state_of_the_last_run(
     assert singer_state(pipeline) == {"bookmarks": {"users": 1}}
 
 
+def test_a_source_whose_run_failed_is_run_again(
+    tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows, fails: Fails
+) -> None:
+    source = tap.emits(*GOOD, CRASH(1)).source()
+    with fails(TapExitError):
+        pipeline.run(source)
+
+    tap.emits(*GOOD)
+    pipeline.run(source)
+
+    assert rows("users") == [(1, CONTENT)]
+
+
 def test_a_few_stray_lines_are_logged_and_let_pass(
     tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows, caplog: pytest.LogCaptureFixture
 ) -> None:
