@@ -84,7 +84,6 @@ def test_the_run_ends_by_showing_what_was_loaded(loaded: Loaded) -> None:
     assert "    gas          32.1 %  ######" in shown
 
 
-@pytest.mark.xfail(reason="the tap says it at INFO, which nobody sees", strict=False)
 def test_the_run_says_in_one_line_that_the_week_is_simulated(loaded: Loaded) -> None:
     said = (loaded.run.stdout + loaded.run.stderr).splitlines()
 
