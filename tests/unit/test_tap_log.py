@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,25 @@ def test_the_last_words_are_the_last_twenty_lines_and_the_place_of_all(tmp_path:
         "Its last words on stderr:", *(f"  | line {number}" for number in range(10, 30)),
         f"All of them: {tmp_path}/deep/tap.log",
     ]  # fmt: skip
+
+
+def test_the_last_words_can_be_asked_for_while_the_tap_talks() -> None:
+    log, done = StderrLog("tap-x", (), None), threading.Event()
+    log.mute()
+
+    def talk() -> None:
+        while not done.is_set():
+            log("line")
+
+    talking = threading.Thread(target=talk)
+    talking.start()
+    try:
+        words = [log.last_words() for _ in range(5_000)]
+    finally:
+        done.set()
+        talking.join()
+
+    assert words[-1].count("| line") == 20
 
 
 def test_a_silent_tap_has_no_file_and_that_is_said(tmp_path: Path) -> None:
