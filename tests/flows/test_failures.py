@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from dlt_singer.errors import SingerError, TapExitError, TapProtocolError
 from dlt_singer.testing import (
     CRASH,
     CUT,
+    HANG,
     NOISE,
     SIGNAL,
     STDERR,
@@ -183,6 +184,23 @@ def test_an_error_in_a_users_step_ends_the_tap_and_is_the_one_reported(
         pipeline.run(source)
 
     assert "missing" in str(failure.value)
+    assert singer_state(pipeline) is None
+
+
+def test_a_failure_of_another_resource_ends_the_tap(tap: FakeTap, pipeline: dlt.Pipeline) -> None:
+    @dlt.resource
+    def broken() -> Iterator[dict[str, int]]:
+        yield {"id": 1}
+        raise ValueError("not the tap's fault")
+
+    source = tap.emits(*GOOD, HANG).source()
+    source.resources["broken"] = broken()
+
+    with pytest.raises(PipelineStepFailed, match="not the tap's fault"):
+        pipeline.run(source)
+
+    (sync,) = tap.syncs
+    assert not Path(f"/proc/{sync['pid']}").exists()
     assert singer_state(pipeline) is None
 
 
