@@ -5,6 +5,7 @@ Building is the only thing here that takes time, and it says so.
 """
 
 from dlt_singer.pex.cache import PluginBuild
+from dlt_singer.pex.keys import local_contents
 from dlt_singer.pex.plugin import PluginExecutable, executable, publish, repair
 
-__all__ = ["PluginBuild", "PluginExecutable", "executable", "publish", "repair"]
+__all__ = ["PluginBuild", "PluginExecutable", "executable", "local_contents", "publish", "repair"]

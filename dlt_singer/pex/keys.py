@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dlt_singer.pex.interpreters import Interpreter
-from dlt_singer.pex.requirements import Requirements
+from dlt_singer.pex.requirements import Requirements, parse_pip_url
 from dlt_singer.storage import redact_url
 
 RECIPE = 1
@@ -38,7 +38,6 @@ def plugin_key(
         version: The plugin's `_version`.
         root: The project's root, to name local files by.
     """
-    contents = [package.path for package in requirements.packages if package.path]
     parts = {
         "recipe": RECIPE,
         "packages": sorted(redact_url(package.text) + package.extras for package in requirements.packages),
@@ -50,11 +49,19 @@ def plugin_key(
         "interpreter": [interpreter.implementation, interpreter.abi],
         "platform": [interpreter.system, interpreter.machine, libc],
         "version": version,
-        "contents": {
-            os.path.relpath(path, root): content_digest(path) for path in [*contents, *requirements.files]
-        },
+        "contents": _contents(requirements, root),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def local_contents(pip_url: str, root: Path) -> dict[str, str]:
+    """Return a digest of each local file or directory that `pip_url` names, by its path from `root`."""
+    return _contents(parse_pip_url(pip_url, root), root)
+
+
+def _contents(requirements: Requirements, root: Path) -> dict[str, str]:
+    packages = [package.path for package in requirements.packages if package.path]
+    return {os.path.relpath(path, root): content_digest(path) for path in [*packages, *requirements.files]}
 
 
 def content_digest(path: Path) -> str:

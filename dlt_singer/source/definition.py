@@ -18,7 +18,7 @@ from dlt_singer.catalog import Selection, Stream
 from dlt_singer.errors import DiscoveryNeededError
 from dlt_singer.session.slots import Group
 from dlt_singer.session.stream_schema import StreamOptions
-from dlt_singer.tap import BaseCatalog, Sync, Tap, announce
+from dlt_singer.tap import BaseCatalog, Tap, TapRun, announce, warn
 
 _NAMED_STREAMS = 6
 
@@ -74,7 +74,7 @@ class Definition:
         assert self._base is not None  # noqa: S101 - `_selection` has looked
         selection = self.tap.select(self._base.catalog)
         for warning in selection.warnings:
-            announce(f"{self.tap.name}: {warning}")
+            warn(f"{self.tap.name}: {warning}")
         return selection
 
     @property
@@ -142,7 +142,7 @@ class GroupUpstream:
         """Whether rows keep their table version in a column."""
         return self.definition.tap.plugin.version_column
 
-    def start(self) -> Sync:
+    def start(self) -> TapRun:
         """Start the tap, narrowed to the streams of the group."""
         streams = self.group.streams
         selection = self.definition.selection()
@@ -155,7 +155,7 @@ class GroupUpstream:
         """Say that a stream is skipped which nobody asked for, unless it is a parent the tap has to read."""
         selection = self.definition.selection()
         if selection is None or stream not in selection.catalog.ancestors(self.group.streams):
-            announce(f"{self.name}: sends stream '{stream}' unasked; its records are skipped")
+            warn(f"{self.name}: sends stream '{stream}' unasked; its records are skipped")
 
 
 def _overrides(schemas: Mapping[str, Mapping[str, JSON]], stream: str) -> dict[str, JSON]:

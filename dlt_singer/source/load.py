@@ -11,7 +11,7 @@ from dlt.extract.source import DltSource
 from dlt_singer.errors import StorageError
 from dlt_singer.source.extract import definitions_of
 from dlt_singer.state import committed_states, keep_copy
-from dlt_singer.tap import announce
+from dlt_singer.tap import announce, warn
 
 
 def run(pipeline: dlt.Pipeline, source: DltSource, **run_kwargs: Any) -> LoadInfo:  # noqa: ANN401 - dlt's own
@@ -54,4 +54,4 @@ def _keep_committed_state(pipeline: dlt.Pipeline, source: DltSource) -> None:
             keep_copy(tap.store, tap.project.env, tap.name, target, states[tap.name])
         except StorageError as err:
             # The load is done and its state committed; the next run makes the copy.
-            announce(f"{tap.name}: the state could not be copied to the store. {err}")
+            warn(f"{tap.name}: the state could not be copied to the store. {err}")

@@ -23,7 +23,7 @@ from dlt_singer.session.snapshot import Snapshot
 from dlt_singer.session.stream_schema import SEQUENCE, StreamOptions, StreamSchema
 from dlt_singer.source.table import Table
 from dlt_singer.state import Slots
-from dlt_singer.tap import announce
+from dlt_singer.tap import warn
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class StreamSync:
         if self._boundary is not None and self._slot.get("remembered") is None:
             self._warn_forgetful()
         if feed.schema is None:
-            announce(
+            warn(
                 f"{session.name}: stream '{self._stream}' was skipped by the tap (it sent no SCHEMA); "
                 "its table and bookmark stay as they are."
             )
@@ -140,7 +140,7 @@ class StreamSync:
         if self._shape is None or self._shape.schema is not schema:
             self._shape = StreamSchema(schema, self._run.options, self._run.table.stored_columns())
             for warning in self._shape.hints.warnings:
-                announce(f"{self._run.session.name}: {warning}")
+                warn(f"{self._run.session.name}: {warning}")
             if self._shape.repeats_rows and self._boundary is None:
                 before = Slot() if self._renewed() else self._slot
                 self._boundary = Boundary(
@@ -207,7 +207,7 @@ class StreamSync:
         self._run.slots.put(self._stream, slot)
 
     def _warn_forgetful(self) -> None:
-        announce(
+        warn(
             f"{self._run.session.name}: stream '{self._stream}' has no key, and more than {REMEMBERED_ROWS} of its "
             "rows will come again in the next run; they will be loaded twice. Give it keys if it has any "
             "(`key-properties` under `metadata`)."

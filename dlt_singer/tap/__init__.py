@@ -5,40 +5,20 @@ In: a `Plugin` of a `Project`. Out: catalogs and messages. Knows no dlt and keep
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from dlt_singer._types import JSON
 from dlt_singer.catalog import Catalog, Selection, narrow, select, with_metadata, with_schema
 from dlt_singer.config import Plugin, Project
-from dlt_singer.messages import Batch, Message
 from dlt_singer.storage import Store
 from dlt_singer.tap.about import About, about, cast_config
-from dlt_singer.tap.batch import records
 from dlt_singer.tap.discovery import BaseCatalog, discover, kept_catalog
 from dlt_singer.tap.launch import Arguments, start, store_of
-from dlt_singer.tap.log import announce
+from dlt_singer.tap.log import announce, warn
 from dlt_singer.tap.run import TapRun
 
-__all__ = ["BaseCatalog", "Sync", "Tap", "announce"]
-
-
-class Sync:
-    """One run of a tap: messages, with every BATCH replaced by its rows. Close it to end the tap."""
-
-    def __init__(self, run: TapRun) -> None:
-        self._run = run
-
-    def __iter__(self) -> Iterator[Message]:
-        for message in self._run:
-            if isinstance(message, Batch):
-                yield from records(message)
-            else:
-                yield message
-
-    def close(self) -> None:
-        """End the tap if it still runs; idempotent."""
-        self._run.close()
+__all__ = ["BaseCatalog", "Tap", "TapRun", "announce", "warn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +71,7 @@ class Tap:
         """Keep only these streams of a catalog, and the parents the tap needs for them."""
         return narrow(catalog, streams)
 
-    def sync(self, catalog: Catalog | None, state: JSON) -> Sync:
+    def sync(self, catalog: Catalog | None, state: JSON) -> TapRun:
         """Start the tap.
 
         Args:
@@ -114,7 +94,7 @@ class Tap:
         if state and "state" in can.capabilities:
             files["--state"] = state
         process, log = start(self.plugin, self.project, Arguments(files=files))
-        return Sync(TapRun(self.name, process, log))
+        return TapRun(self.name, process, log, self.project.root)
 
     def _about(self) -> About:
         return about(self.plugin, self.project)

@@ -14,7 +14,7 @@ from dlt_singer._types import JSON, JSONObject
 from dlt_singer.config import Plugin, Project
 from dlt_singer.tap.fingerprint import definition_fingerprint
 from dlt_singer.tap.launch import Arguments, running, store_of
-from dlt_singer.tap.log import announce
+from dlt_singer.tap.log import warn
 
 _ASK_TIMEOUT_S = 60.0
 _BOOLEANS = {"true": "true", "false": "false"}
@@ -122,7 +122,7 @@ def _ask(plugin: Plugin, project: Project) -> About:
         text, last_words = _output(plugin, project, "--help")
     found = About(frozenset(flag for flag in _FLAGS if f"--{flag}" in text))
     if not found.capabilities:
-        announce(
+        warn(
             f"{plugin.name} says neither with --about nor with --help what it can do; if it is fine otherwise, "
             f"set its 'capabilities', such as [catalog, discover, state]. {last_words}"
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
 import fsspec
@@ -23,8 +24,12 @@ _PARQUET_ROWS = 5_000
 _COMPRESSIONS = {None: None, "none": None, "gzip": "gzip", "gz": "gzip"}
 
 
-def records(batch: Batch) -> Iterator[Record]:
+def records(batch: Batch, root: Path) -> Iterator[Record]:
     """Yield the rows of a batch's files, in the order of its manifest.
+
+    Args:
+        batch: The message.
+        root: The tap's working directory, which relative paths start from.
 
     Raises:
         TapProtocolError: The encoding is unknown, or a file cannot be read.
@@ -38,7 +43,8 @@ def records(batch: Batch) -> Iterator[Record]:
         )
     compression = _COMPRESSIONS[batch.encoding.compression]
     for number, url in enumerate(batch.manifest, 1):
-        with _explained(batch, number), fsspec.open(url, "rb", compression=compression) as file:
+        place = url if "://" in url else str(root / url)
+        with _explained(batch, number), fsspec.open(place, "rb", compression=compression) as file:
             yield from read(batch.stream, file)
 
 

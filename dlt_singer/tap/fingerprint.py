@@ -1,4 +1,7 @@
-"""What makes two definitions of a plugin the same plugin, and two configurations the same catalog. Pure."""
+"""What makes two definitions of a plugin the same plugin, and two configurations the same catalog.
+
+Reads the files of a local `pip_url`, starts nothing.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,14 @@ import hashlib
 import json
 
 from dlt_singer.config import Plugin
+from dlt_singer.pex import local_contents
 
 
 def definition_fingerprint(plugin: Plugin) -> str:
     """Identify the program behind a plugin, without building it."""
     return _digest([
         plugin.pip_url, plugin.command, plugin.executable, plugin.entrypoint, plugin.python, plugin.version,
+        local_contents(plugin.pip_url, plugin.root) if plugin.pip_url else {},
     ])  # fmt: skip
 
 

@@ -98,7 +98,7 @@ class StderrLog:
         except (OSError, ValueError) as err:
             # A log that cannot be written must not end a load that works.
             self._path = None
-            announce(f"The tap's log cannot be written: {err}.")
+            warn(f"The tap's log cannot be written: {err}.")
 
 
 def level_of(line: str) -> int:
@@ -128,10 +128,19 @@ def _forms(secret: str) -> Collection[str]:
 def announce(line: str) -> None:
     """Say something a person would want to know while waiting.
 
-    Goes to the logger `dlt_singer` at INFO; if nobody listens to that, to stderr, so that it is seen at all.
+    Goes to the logger `dlt_singer` at INFO; if nobody has set up logging, to stderr, so that it is seen at all.
     """
+    _say(logging.INFO, line)
+
+
+def warn(line: str) -> None:
+    """Say something a person should look at; as `announce`, at WARNING."""
+    _say(logging.WARNING, line)
+
+
+def _say(level: int, line: str) -> None:
     logger = logging.getLogger("dlt_singer")
     if logger.hasHandlers():
-        logger.info(line)
+        logger.log(level, line)
     else:
         print(line, file=sys.stderr)  # noqa: T201 - no logging is set up

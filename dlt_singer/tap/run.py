@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 from dlt_singer.errors import MessageError, TapExitError, TapProtocolError
-from dlt_singer.messages import Idle, Message, parse_message
+from dlt_singer.messages import Batch, Idle, Message, parse_message
 from dlt_singer.process import GuardedProcess
-from dlt_singer.tap.log import StderrLog, announce
+from dlt_singer.tap.batch import records
+from dlt_singer.tap.log import StderrLog, warn
 
 IDLE_S = 0.2
 STRAY_LINES = 10
@@ -30,10 +32,12 @@ class TapRun:
         name: The tap's name, for errors.
         process: The tap, started.
         log: Takes its stderr.
+        root: The tap's working directory, which relative paths in a BATCH start from.
     """
 
-    def __init__(self, name: str, process: GuardedProcess, log: StderrLog) -> None:
+    def __init__(self, name: str, process: GuardedProcess, log: StderrLog, root: Path) -> None:
         self.name = name
+        self._root = root
         self._process = process
         self._log = log
         self._line_number = 0
@@ -41,6 +45,19 @@ class TapRun:
         self._unfinished = b""
 
     def __iter__(self) -> Iterator[Message]:
+        """Yield what the tap says; a BATCH as the rows it stands for."""
+        for message in self._messages():
+            if isinstance(message, Batch):
+                yield from records(message, self._root)
+            else:
+                yield message
+
+    def close(self) -> None:
+        """End the tap if it still runs; idempotent."""
+        self._process.stop()
+        self._log.close()
+
+    def _messages(self) -> Iterator[Message]:
         for line in self._lines():
             if line is None:
                 yield Idle()
@@ -64,11 +81,6 @@ class TapRun:
                 else:
                     self._skip(self._unfinished, err)
         self._judge(cut)
-
-    def close(self) -> None:
-        """End the tap if it still runs; idempotent."""
-        self._process.stop()
-        self._log.close()
 
     def _lines(self) -> Iterator[bytes | None]:
         """Cut stdout into lines, whatever the chunks; None for a moment without any."""
@@ -106,7 +118,7 @@ class TapRun:
             text = self._log.redact(line.decode(errors="replace").strip())[:_SHOWN_CHARACTERS]
             # JSON may be somebody's data; anything else is a log line that went astray.
             shown = "(JSON, not shown)" if text.startswith(("{", "[")) else repr(text)
-            announce(f"{self.name}: line {self._line_number} is no Singer message and was skipped: {shown}")
+            warn(f"{self.name}: line {self._line_number} is no Singer message and was skipped: {shown}")
 
     def _judge(self, cut: MessageError | None) -> None:
         code = self._process.wait()

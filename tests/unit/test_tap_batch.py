@@ -23,7 +23,7 @@ def batch(*files: Path, form: str = "jsonl", compression: str | None = None, str
 
 
 def texts(found: Batch) -> list[str]:
-    return [bytes(record.record).decode() for record in records(found)]
+    return [bytes(record.record).decode() for record in records(found, Path("/"))]
 
 
 def rows(found: Batch) -> list[object]:
@@ -65,7 +65,7 @@ def test_a_plain_path_will_do(tmp_path: Path) -> None:
 def test_rows_belong_to_the_stream_whatever_its_name(tmp_path: Path) -> None:
     file = file_with(tmp_path, b"{}")
 
-    (record,) = records(batch(file, stream='say "hi" %s ß'))
+    (record,) = records(batch(file, stream='say "hi" %s ß'), Path("/"))
 
     assert isinstance(record, Record)
     assert record.stream == 'say "hi" %s ß'
@@ -165,3 +165,12 @@ def test_parquet_of_many_row_groups_is_read_whole(tmp_path: Path) -> None:
     pq.write_table(pa.table({"id": list(range(12_345))}), file, row_group_size=1000)
 
     assert rows(batch(file, form="parquet")) == [{"id": number} for number in range(12_345)]
+
+
+def test_a_relative_path_starts_where_the_tap_ran(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text('{"id": 1}\n')
+    message = Batch("users", BatchEncoding("jsonl"), ["rows.jsonl"])
+
+    (record,) = records(message, tmp_path)
+
+    assert bytes(record.record) == b'{"id": 1}'

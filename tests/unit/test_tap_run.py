@@ -45,7 +45,7 @@ def run_of(chunks: Sequence[bytes | None], code: int = 0, said: Sequence[str] = 
     log = StderrLog("tap-x", {SECRET}, None)
     for line in said:
         log(line)
-    return TapRun("tap-x", Played(chunks, code), log)
+    return TapRun("tap-x", Played(chunks, code), log, Path.cwd())
 
 
 def messages(output: bytes, code: int = 0) -> list[Message]:
@@ -210,7 +210,7 @@ def test_more_than_ten_stray_lines_fail_the_run() -> None:
 def start(script: str, tmp_path: Path) -> TapRun:
     log = StderrLog("tap-x", (), tmp_path / "logs" / "tap.log")
     command = Command([sys.executable, "-c", script], {"PATH": os.defpath}, tmp_path)
-    return TapRun("tap-x", GuardedProcess(command, log), log)
+    return TapRun("tap-x", GuardedProcess(command, log), log, tmp_path)
 
 
 def test_an_error_shows_the_last_words_of_a_tap_that_is_gone(tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ def test_an_error_shows_the_last_words_of_a_tap_that_is_gone(tmp_path: Path) -> 
 
 def test_a_tap_that_cannot_be_started_is_an_error_of_the_process(tmp_path: Path) -> None:
     log = StderrLog("tap-x", (), None)
-    run = TapRun("tap-x", GuardedProcess(Command(["no-such-tap"], {}, tmp_path), log), log)
+    run = TapRun("tap-x", GuardedProcess(Command(["no-such-tap"], {}, tmp_path), log), log, tmp_path)
 
     with pytest.raises(ProcessError, match="Cannot start 'no-such-tap'"):
         list(run)
