@@ -15,14 +15,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dlt_singer.errors import SingerError
+    from dlt_singer.errors import SingerError, reason_of
     from dlt_singer.source import discover, run, singer
 
-__all__ = ["SingerError", "discover", "run", "singer"]
+__all__ = ["SingerError", "discover", "reason_of", "run", "singer"]
 
 _HOMES = {
     "SingerError": "dlt_singer.errors",
     "discover": "dlt_singer.source",
+    "reason_of": "dlt_singer.errors",
     "run": "dlt_singer.source",
     "singer": "dlt_singer.source",
 }

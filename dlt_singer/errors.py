@@ -152,6 +152,32 @@ class Terminated(KeyboardInterrupt):
     """The process was asked to end by SIGTERM while a tap was running."""
 
 
+def reason_of(failure: BaseException) -> SingerError | None:
+    """Return the error of ours behind a failure, None if there is none.
+
+    Args:
+        failure: What a run raised; dlt wraps the reason in `PipelineStepFailed`.
+
+    Example:
+        >>> try:
+        ...     raise RuntimeError("step failed") from TapError("tap-x is down.", "Try again.")
+        ... except RuntimeError as failure:
+        ...     print(reason_of(failure))
+        tap-x is down. Try again.
+    """
+    seen: set[int] = set()
+    waiting: list[object] = [failure]
+    while waiting:
+        error = waiting.pop(0)
+        if isinstance(error, SingerError):
+            return error
+        if isinstance(error, BaseException) and id(error) not in seen:
+            seen.add(id(error))
+            # dlt hands on what a step failed with as an attribute.
+            waiting += [getattr(error, "exception", None), error.__cause__, error.__context__]
+    return None
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ` Did you mean 'x'?` for the closest known name, or an empty string."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)

@@ -10,7 +10,7 @@ import sys
 import dlt
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from dlt_singer import SingerError, run, singer
+from dlt_singer import SingerError, reason_of, run, singer
 
 STREAMS = ["workspaces", "teams", "users", "projects", "sections", "tags", "tasks", "stories"]
 
@@ -26,9 +26,5 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except SingerError as error:
-        sys.exit(str(error))
-    except PipelineStepFailed as failure:
-        # dlt wraps the reason; if it is the tap's, its own words are enough.
-        reason = failure.exception.__cause__
-        sys.exit(str(reason if isinstance(reason, SingerError) else failure))
+    except (SingerError, PipelineStepFailed) as failure:
+        sys.exit(str(reason_of(failure) or failure))

@@ -12,7 +12,7 @@ import sys
 import dlt
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from dlt_singer import SingerError, run, singer
+from dlt_singer import SingerError, reason_of, run, singer
 
 STREAMS = ["region", "entry", "generationmix"]
 # Region 18 is all of Great Britain.
@@ -52,9 +52,5 @@ def show_fuels(pipeline: dlt.Pipeline) -> None:
 if __name__ == "__main__":
     try:
         main()
-    except SingerError as error:
-        sys.exit(str(error))
-    except PipelineStepFailed as failure:
-        # dlt wraps the reason; if it is the tap's, its own words are enough.
-        reason = failure.exception.__cause__
-        sys.exit(str(reason if isinstance(reason, SingerError) else failure))
+    except (SingerError, PipelineStepFailed) as failure:
+        sys.exit(str(reason_of(failure) or failure))

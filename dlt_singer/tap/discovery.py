@@ -44,7 +44,7 @@ class BaseCatalog:
             if seconds >= length:
                 count = int(seconds // length)
                 return f"{count} {unit}{'s' * (count > 1)} old"
-        return "just discovered"
+        return "less than a minute old"
 
 
 def kept_catalog(plugin: Plugin, project: Project) -> BaseCatalog | None:
@@ -123,7 +123,8 @@ def _ask(plugin: Plugin, project: Project, about: About) -> bytes:
             )
         output, code = ended
         if code != 0:
-            raise DiscoveryError(f"Discovery failed: {plugin.name} {describe_exit(code)}.", log.last_words())
+            ending = describe_exit(code, log.headline())
+            raise DiscoveryError(f"Discovery failed: {plugin.name} {ending}", log.last_words())
     return output
 
 

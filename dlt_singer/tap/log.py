@@ -17,6 +17,7 @@ from typing import TextIO
 from urllib.parse import quote, quote_plus
 
 TAIL_LINES = 20
+_HEADLINE_CHARACTERS = 300
 _LEVEL = re.compile(
     r"""(?x) ^ (?: (?i: (?P<first> debug|info|warning|warn|error|critical|fatal ) :) | .{0,60}? (?:
     (?i: \b level [=:] \s* "? (?P<key>[a-z]+) | \[ (?P<tag> debug|info|warning|warn|error|critical|fatal ) \s* \] )
@@ -69,6 +70,14 @@ class StderrLog:
     def redact(self, text: str) -> str:
         """Return `text` with every secret replaced by `***`."""
         return self._secrets.sub("***", text) if self._secrets else text
+
+    def headline(self) -> str:
+        """Return the line that says most, for the first sentence of an error; empty if there is none.
+
+        A traceback ends with what happened; its inner lines are indented.
+        """
+        lines = [line for line in self._tail.copy() if line.strip() and not line.startswith((" ", "\t"))]
+        return lines[-1][:_HEADLINE_CHARACTERS] if lines else ""
 
     def last_words(self) -> str:
         """Return the last lines and where to find the rest, for an error."""

@@ -124,7 +124,7 @@ class TapRun:
         code = self._process.wait()
         if code != 0:
             raise TapExitError(
-                f"{self.name} {describe_exit(code)}.",
+                f"{self.name} {describe_exit(code, self._log.headline())}",
                 f"Nothing was loaded. {self._log.last_words()}",
                 exit_code=code,
             )
@@ -135,14 +135,22 @@ class TapRun:
             )
 
 
-def describe_exit(code: int) -> str:
+def describe_exit(code: int, headline: str) -> str:
     """Put an exit code into words.
 
+    Args:
+        code: Negative for a signal.
+        headline: What the tap said of it, if anything.
+
     Example:
-        >>> describe_exit(-9)
-        'was killed by SIGKILL (out of memory?)'
+        >>> describe_exit(-9, "")
+        'was killed by SIGKILL (out of memory?).'
+        >>> describe_exit(1, "CRITICAL 401 Unauthorized")
+        'ended with exit code 1: CRITICAL 401 Unauthorized'
     """
     if code >= 0:
-        return f"ended with exit code {code}"
-    name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-    return f"was killed by {name}" + (" (out of memory?)" if -code == signal.SIGKILL else "")
+        ending = f"ended with exit code {code}"
+    else:
+        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+        ending = f"was killed by {name}" + (" (out of memory?)" if -code == signal.SIGKILL else "")
+    return f"{ending}: {headline}" if headline else f"{ending}."

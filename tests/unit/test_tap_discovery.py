@@ -68,7 +68,7 @@ def test_a_discovered_catalog_is_kept_whole_with_its_moment(define: Define, tmp_
     kept = tap.kept_catalog()
     assert kept == found
     assert json.loads(kept_file(tmp_path).read_text()) == CATALOG
-    assert found.age == "just discovered"
+    assert found.age == "less than a minute old"
     assert [call["config"] for call in calls(tmp_path)] == [{"url": "x"}]
 
 
@@ -255,7 +255,7 @@ def test_a_sync_hands_the_catalog_over_by_the_taps_own_option(
 @pytest.mark.parametrize(
     ("age", "words"),
     [
-        (timedelta(seconds=59), "just discovered"), (timedelta(seconds=-100), "just discovered"),
+        (timedelta(seconds=59), "less than a minute old"), (timedelta(seconds=-100), "less than a minute old"),
         (timedelta(minutes=1, seconds=1), "1 minute old"), (timedelta(minutes=59), "59 minutes old"),
         (timedelta(hours=1), "1 hour old"), (timedelta(hours=23, minutes=59), "23 hours old"),
         (timedelta(days=1), "1 day old"), (timedelta(days=400), "400 days old"),

@@ -145,7 +145,8 @@ def test_the_exit_code_explains_a_cut_line_better_than_the_cut() -> None:
     ],
 )  # fmt: skip
 def test_an_exit_code_is_put_into_words(code: int, words: str) -> None:
-    assert describe_exit(code) == words
+    assert describe_exit(code, "") == f"{words}."
+    assert describe_exit(code, "KeyError") == f"{words}: KeyError"
 
 
 # --- what is no message ------------------------------------------------------------------------------------------
