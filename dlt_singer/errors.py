@@ -45,7 +45,8 @@ class SingerError(Exception):
     def __init__(self, reason: str, remedy: str = "") -> None:
         self.reason = reason
         self.remedy = remedy
-        super().__init__(f"{reason} {remedy}".rstrip())
+        # A reason that ends with somebody's lines leaves the remedy one of its own.
+        super().__init__(f"{reason}{'' if reason.endswith(chr(10)) else ' '}{remedy}".rstrip())
 
 
 class ConfigError(SingerError):

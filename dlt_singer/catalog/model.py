@@ -185,7 +185,7 @@ class Catalog:
         ids = self.stream_ids
         raise UnknownStreamError(
             f"The tap has no stream '{stream_id}'.",
-            did_you_mean(stream_id, ids) or f"It has: {', '.join(sorted(ids)[:20])}.",
+            f"{did_you_mean(stream_id, ids)} It has: {', '.join(sorted(ids)[:20])}.".lstrip(),
         )
 
     def ancestors(self, stream_ids: Iterable[str]) -> tuple[str, ...]:

@@ -24,6 +24,8 @@ else:
     import tomli as tomllib
 
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+# YAML's own words: a single character (`':'`, `'\t'`) or the name of a token (`'<block end>'`).
+_HARMLESS = re.compile(r".(\\?.|<[a-z ]+>).")
 
 
 class _Loader(yaml.SafeLoader):
@@ -81,10 +83,15 @@ def _parse(text: str, file: Path) -> object:
         problem = f"line {err.lineno}, {err.msg}"
     except yaml.MarkedYAMLError as err:
         line = f"line {err.problem_mark.line + 1}, " if err.problem_mark else ""
-        problem = line + _QUOTED.sub("…", err.problem or "it is no YAML")
+        problem = line + _QUOTED.sub(_unless_harmless, err.problem or "it is no YAML")
     except yaml.YAMLError:
         problem = "it is no YAML"
     raise ConfigError(f"{file} cannot be read: {problem}.", "Correct the file.")
+
+
+def _unless_harmless(quoted: re.Match[str]) -> str:
+    """Return what the parser quotes, or an ellipsis where it may be somebody's secret."""
+    return quoted[0] if _HARMLESS.fullmatch(quoted[0]) else "…"
 
 
 def _pairs(mapping: Mapping[object, object], file: Path, path: str) -> list[tuple[str, Setting]]:

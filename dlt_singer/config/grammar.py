@@ -87,12 +87,15 @@ def one_of(*words: str) -> Form:
 ANYTHING = Form("anything", lambda _: True, object)
 TEXT = Form("a string", _is_text)
 TEXTS = Form("a list of strings", _is_texts, list)
+COMMAND = Form(
+    "a list of strings", _is_texts, list, hint="Write program and arguments as a list: [./tap-x, --fast]."
+)
 TEXT_OR_TEXTS = Form("a string or a list of strings", lambda value: _is_text(value) or _is_texts(value), list)
 FLAG = Form("true or false", lambda value: isinstance(value, bool), bool)
 COUNT = Form("a whole number, zero or more", _is_count, int)
 SECONDS = Form("a number of seconds, zero or more", _is_seconds, float)
 MAPPING = Form("a mapping", lambda value: isinstance(value, Mapping), dict)
-MAPPINGS = Form("a mapping of mappings", _is_mappings, dict)
+MAPPINGS = Form("a mapping of mappings", _is_mappings, dict, hint="Write each `name:`, and its own keys below it.")
 SCALARS = Form("a mapping of names to plain values", _is_scalars, dict)
 VERSION = Form("a string or a number", lambda v: isinstance(v, str | int | float) and not isinstance(v, bool))
 PYTHON = Form("a string", _is_text, hint="Put the version in quotes: python: '3.10' (a bare 3.10 is 3.1).")
@@ -100,7 +103,7 @@ PYTHON = Form("a string", _is_text, hint="Put the version in quotes: python: '3.
 DELETES = Form("one of hard, soft, off", lambda value: value is False or value in ("hard", "soft", "off"))
 
 _COMMON = {
-    "pip_url": TEXT, "command": TEXTS, "executable": TEXT, "entrypoint": TEXT, "python": PYTHON,
+    "pip_url": TEXT, "command": COMMAND, "executable": TEXT, "entrypoint": TEXT, "python": PYTHON,
     "inherit_from": TEXT, "environment": SCALARS, "_version": VERSION, "load_path": TEXT,
 }  # fmt: skip
 _TAP = _COMMON | {
@@ -166,9 +169,10 @@ def _check_level(level: Mapping[str, Setting], keys: Keys, path: str, where: str
         if key not in keys:
             hint = did_you_mean(key, keys.names())
             known = ", ".join(sorted(keys.names()))
+            own = " What the tap itself asks for stands under its `config`." if owner == "a tap" else ""
             raise UnknownKeyError(
                 f"Unknown key '{key}' at {path}{key} in {where}.",
-                f"{hint} The keys of {owner} are: {known}.".lstrip(),
+                f"{hint} The keys of {owner} are: {known}.{own}".lstrip(),
             )
         check_value(value, keys[key], f"{path}{key} in {where}")
 

@@ -107,7 +107,8 @@ def _spawn(spec: Spec, directory: str) -> int:
     os.chdir(spec["cwd"])
     path = shutil.which(argv[0], path=env.get("PATH", os.defpath))
     if path is None:
-        raise FileNotFoundError(2, "No such executable")
+        there = os.path.dirname(argv[0]) and os.path.isfile(argv[0])
+        raise PermissionError(13, "It is not executable") if there else FileNotFoundError(2, "No such executable")
     pid = os.posix_spawn(
         path,
         argv,

@@ -90,6 +90,7 @@ def singer(  # noqa: PLR0913 - alto's arguments, and ours by keyword
     tap = _tap(source, env, project_dir, {key: value for key, value in arguments.items() if value is not None})
     definition = Definition(tap, refresh_catalog=refresh_catalog)
     chosen = _streams(definition, [streams] if isinstance(streams, str) else streams)
+    _refuse_unknown_options(definition, chosen, resource_options or {})
     source_kwargs.setdefault("max_table_nesting", tap.plugin.max_table_nesting)
 
     @dlt.source(name=name or normalize_schema_name(source), section="singer", **source_kwargs)
@@ -138,8 +139,9 @@ def _streams(definition: Definition, asked: Sequence[str] | None) -> Sequence[st
         selection = definition.selection()
         if selection is None:
             raise UnknownStreamError(
-                f"{definition.tap.name} has no discovery, so its streams are not known.",
-                "Give streams=[...], or name a catalog file with 'catalog:' in its definition.",
+                f"{definition.tap.name} does not say that it has discovery, so its streams are not known.",
+                "Give streams=[...]; or, in its definition, name a catalog file with 'catalog:', or say "
+                "'capabilities: [catalog, discover, state]' if it has.",
             )
         return selection.streams
     kept = definition.kept_selection()
@@ -161,6 +163,17 @@ def _refuse_unknown(definition: Definition, stream: str) -> None:
         f"Its streams: {', '.join(sorted(known)[:20])}. If it is new, refresh the catalog: "
         f"singer({definition.tap.name!r}, refresh_catalog=True).",
     )
+
+
+def _refuse_unknown_options(definition: Definition, chosen: Sequence[str], options: Mapping[str, object]) -> None:
+    """Refuse options of a stream that the tap is known not to have; those of a stream left out are fine."""
+    known = definition.known_streams()
+    for stream in options:
+        if known and stream not in known and stream not in chosen:
+            raise UnknownStreamError(
+                f"`resource_options` names the stream '{stream}', which {definition.tap.name} does not have.",
+                f"{did_you_mean(stream, known)} Its streams: {', '.join(sorted(known)[:20])}.".lstrip(),
+            )
 
 
 def _resource(definition: Definition, stream: str, options: Mapping[str, Any]) -> DltResource:

@@ -12,7 +12,7 @@ import dlt
 import pytest
 from dlt.extract.resource import DltResource
 
-from dlt_singer.errors import SelectionError, SingerError
+from dlt_singer.errors import SelectionError, SingerError, UnknownStreamError
 from dlt_singer.testing import FakeTap, Table, record, schema, singer_state, state
 
 Rows = Callable[[str], list[tuple[object, ...]]]
@@ -77,6 +77,16 @@ def test_one_tap_under_two_names_in_one_run_keeps_two_states(
     assert tap.syncs[-1]["state"] == {"bookmarks": {"orders": {"value": 2}}}
     assert rows("users") == [(1,)]
     assert rows("orders") == [(1,), (2,)]
+
+
+def test_options_of_a_stream_that_is_not_there_are_refused_those_of_one_left_out_are_fine(tap: FakeTap) -> None:
+    tap.emits(table("users", 1), table("orders", 1))
+    tap.source()
+
+    with pytest.raises(UnknownStreamError, match=r"'user', which .* does not have\. Did you mean 'users'"):
+        tap.source(resource_options={"user": {"write_disposition": "append"}})
+
+    tap.source(streams=["orders"], resource_options={"users": {"write_disposition": "append"}})
 
 
 def test_each_stream_works_alone_in_a_foreign_source_under_a_name_with_a_dot(

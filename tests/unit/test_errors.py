@@ -40,3 +40,8 @@ def test_a_circle_of_causes_ends() -> None:
     failure.__context__ = StepFailed(failure)
 
     assert reason_of(failure) is None
+
+
+def test_a_remedy_stands_on_the_line_of_its_reason_unless_that_one_has_ended() -> None:
+    assert str(TapError("It is down.", "Try again.")) == "It is down. Try again."
+    assert str(TapError("It says:\n  | no\n", "Try again.")) == "It says:\n  | no\nTry again."

@@ -139,7 +139,7 @@ def test_a_missing_executable_is_an_error_that_names_it(stage: Stage, program: s
 @pytest.mark.parametrize(
     ("content", "mode", "said"),
     [
-        ("#!/bin/sh\n", 0o600, "No such executable"),
+        ("#!/bin/sh\n", 0o600, "It is not executable"),
         ("#!/no/such/python\n", 0o700, "No such file or directory"),
         ("echo hi\n", 0o700, "Exec format error"),
     ],

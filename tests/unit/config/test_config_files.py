@@ -83,6 +83,25 @@ def test_a_broken_file_is_named_with_its_line_but_not_quoted(tmp_path: Path, nam
     assert caught.value.__context__ is None
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("default:\n\ta: 1\n", r"found character '\t' that cannot start"),
+        ("default\n  a: 1\nb: 2\n", "mapping values are not allowed"),
+        ("default:\n  a: [1\n  b: hunter2\n", "expected ',' or ']', but got ':'"),
+    ],
+    ids=["a tab", "a colon is missing", "a bracket is missing"],
+)
+def test_what_the_parser_expected_is_said(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "alto.yaml").write_text(text)
+
+    with pytest.raises(ConfigError) as caught:
+        load_project(tmp_path, environ={})
+
+    assert said in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
 def test_a_key_that_stands_twice_is_refused(load: LoadYaml) -> None:
     with pytest.raises(ConfigError, match="twice"):
         load("default:\n  project_name: a\n  project_name: b")

@@ -25,8 +25,9 @@ TAP = "default: {taps: {tap-x: {pip_url: tap-x, config: {n: 1, apiKey: old, keep
         ("default: {projct_name: a}", r"'projct_name' at default\.projct_name .*'project_name'"),
         ("default: {targets: {target-y: {select: []}}}", r"default\.targets\.target-y\.select"),
         ("default: {taps: {tap-x: {target-y: {}}}}", r"default\.taps\.tap-x\.target-y"),
+        ("default: {taps: {tap-x: {token: a}}}", r"What the tap itself asks for stands under its `config`\."),
     ],
-    ids=["plugin key", "project key", "key of another kind", "unknown target"],
+    ids=["plugin key", "project key", "key of another kind", "unknown target", "setting of the tap"],
 )
 def test_an_unknown_key_is_refused_with_its_path_and_a_suggestion(load: LoadYaml, text: str, message: str) -> None:
     with pytest.raises(UnknownKeyError, match=message):
