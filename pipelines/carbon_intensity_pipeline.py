@@ -1,12 +1,13 @@
 """Load the carbon intensity of Great Britain's electricity, by region and half-hour, and the fuels behind it.
 
 python pipelines/carbon_intensity_pipeline.py                            a simulated week that ships with the tap
-ALTO_ENV=live python pipelines/carbon_intensity_pipeline.py              the last seven days, then whatever is new
+ALTO_ENV=live python pipelines/carbon_intensity_pipeline.py              the real last seven days, then what is new
 DESTINATION_TYPE=postgres python pipelines/carbon_intensity_pipeline.py  into any destination dlt has
 """
 
 from __future__ import annotations
 
+import os
 import sys
 
 import dlt
@@ -21,8 +22,11 @@ SHARES = "SELECT fuel, avg(perc) FROM generationmix WHERE regionid = 18 GROUP BY
 
 def main() -> None:
     """Load what is new, then show what is there."""
+    # The simulated week and the real thing must not meet in one table: each environment has its own pipeline.
+    env = os.environ.get("ALTO_ENV", "default")
+    name = "carbon_intensity" if env == "default" else f"carbon_intensity_{env}"
     # The destination is `destination_type` of .dlt/config.toml.
-    pipeline = dlt.pipeline("carbon_intensity", dataset_name="raw")
+    pipeline = dlt.pipeline(name, dataset_name="raw")
     print(run(pipeline, singer("tap-carbon-intensity", streams=STREAMS)))
     show_tables(pipeline)
     show_fuels(pipeline)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dlt_singer.catalog.model import Breadcrumb, Catalog, PropertyPath, Stream
-from dlt_singer.catalog.overrides import with_metadata, with_schema
+from dlt_singer.catalog.overrides import users_keys, with_metadata, with_schema
 from dlt_singer.catalog.selection import Selection, narrow, select
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Stream",
     "narrow",
     "select",
+    "users_keys",
     "with_metadata",
     "with_schema",
 ]

@@ -5,12 +5,14 @@ A catalog in, a new one out, and a warning for each glob that matches nothing. S
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from dlt_singer._types import JSON, JSONObject
 from dlt_singer.catalog.model import Catalog, Stream
 from dlt_singer.catalog.rules import Rule, parse_rule, unmatched
+from dlt_singer.errors import SelectionError, did_you_mean
 
+_METHODS = ("FULL_TABLE", "INCREMENTAL", "LOG_BASED")
 _LIFTED = {
     "replication-method": "replication_method",
     "replication-key": "replication_key",
@@ -37,6 +39,7 @@ def with_metadata(catalog: Catalog, overrides: Mapping[str, JSONObject]) -> tupl
     warnings: list[str] = []
     for key, values in overrides.items():
         rule = parse_rule(key, catalog.stream_ids)
+        _check_method(key, values)
         warnings.append(unmatched(rule, catalog))
         catalog = catalog.with_streams(
             _overridden(stream, rule, _normal(values)) if rule.matches_stream(stream.id) else stream
@@ -68,10 +71,33 @@ def with_schema(catalog: Catalog, overrides: Mapping[str, JSONObject]) -> tuple[
     return catalog, tuple(filter(None, warnings))
 
 
+def users_keys(overrides: Mapping[str, JSONObject], stream: str) -> tuple[str, ...]:
+    """Return the keys that `metadata` sets for a stream, the last rule that does deciding; empty if none does.
+
+    >>> users_keys({"*": {"key-properties": ["id"]}, "users": {"key-properties": ["email"]}}, "users")
+    ('email',)
+    """
+    keys: JSON = None
+    for key, values in overrides.items():
+        rule = parse_rule(key, (stream,))
+        if not rule.path and rule.matches_stream(stream):
+            keys = _normal(values).get("table-key-properties", keys)
+    return tuple(map(str, keys)) if isinstance(keys, Sequence) and not isinstance(keys, str) else ()
+
+
 def _normal(values: JSONObject) -> JSONObject:
     hyphenated = {key.replace("_", "-") if key in _LIFTED.values() else key: value for key, value in values.items()}
     renamed = {"table-key-properties" if k == "key-properties" else k: v for k, v in hyphenated.items()}
     return {key: value for key, value in renamed.items() if key != "selected"}
+
+
+def _check_method(key: str, values: JSONObject) -> None:
+    method = _normal(values).get("replication-method")
+    if method is not None and method not in _METHODS:
+        raise SelectionError(
+            f"`metadata` of '{key}' has the replication-method {method!r}.",
+            f"{did_you_mean(str(method), _METHODS)} Singer has {', '.join(_METHODS)}.".lstrip(),
+        )
 
 
 def _overridden(stream: Stream, rule: Rule, values: JSONObject) -> Stream:

@@ -16,7 +16,7 @@ from dlt_singer.config.interpolation import Scope, render
 from dlt_singer.config.layers import Settings
 from dlt_singer.config.plugin import Kind, Plugin
 from dlt_singer.config.secret import Setting, reveal
-from dlt_singer.errors import ConfigError
+from dlt_singer.errors import ConfigError, did_you_mean
 
 FROM_PROJECT = ("load_path", "discover", "on_error", "parallel", "reservoir")
 """Keys of a project that are defaults for each of its taps."""
@@ -123,7 +123,7 @@ def _options(plain: Mapping[str, JSON], root: Path) -> dict[str, object]:
     deletes = plain.get("deletes")
     capabilities = plain.get("capabilities")
     return {
-        "capabilities": None if capabilities is None else frozenset(_texts(plain, "capabilities")),
+        "capabilities": None if capabilities is None else _capabilities(_texts(plain, "capabilities")),
         "select": _texts(plain, "select") or ("*.*",),
         "streams": _texts(plain, "streams"),
         "catalog": root / Path(catalog).expanduser() if catalog else None,
@@ -131,6 +131,16 @@ def _options(plain: Mapping[str, JSON], root: Path) -> dict[str, object]:
         **{key: plain[key] for key in _AS_THEY_ARE if plain.get(key) is not None},
     }
 
+
+def _capabilities(names: tuple[str, ...]) -> frozenset[str]:
+    """Refuse a name that is nearly one we act on; taps and hubs have many others."""
+    for name in names:
+        if name not in _ACTED_ON and (hint := did_you_mean(name, _ACTED_ON)):
+            raise ConfigError(f"`capabilities` has '{name}', which is none.", hint)
+    return frozenset(names)
+
+
+_ACTED_ON = ("catalog", "discover", "properties", "state")
 
 _AS_THEY_ARE = (
     "metadata", "schema", "load_path", "version_column", "max_table_nesting", "backend", "discover",

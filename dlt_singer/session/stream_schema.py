@@ -33,6 +33,7 @@ class StreamOptions:
         replication_method: From the catalog.
         replication_key: From the catalog; else the SCHEMA's first bookmark property.
         key_properties: Stand in for a SCHEMA that names none.
+        users_keys: Keys the user has set; they win over the SCHEMA's.
         schema_overrides: JSON schemas of properties that replace the tap's.
         deselected: Properties that are removed if the tap sends them all the same.
         deletes: How `_sdc_deleted_at` is obeyed: `hard`, `soft` or `off`.
@@ -45,6 +46,7 @@ class StreamOptions:
     replication_method: str | None = None
     replication_key: str | None = None
     key_properties: tuple[str, ...] = ()
+    users_keys: tuple[str, ...] = ()
     schema_overrides: Mapping[str, JSON] = field(default_factory=dict)
     deselected: Collection[str] = ()
     deletes: str = "soft"
@@ -71,7 +73,7 @@ class StreamSchema:
     def __init__(self, schema: Schema, options: StreamOptions, stored: Mapping[str, ColumnHint]) -> None:
         self.options = options
         self.schema = schema
-        self.key_properties = tuple(schema.key_properties or options.key_properties)
+        self.key_properties = options.users_keys or tuple(schema.key_properties or options.key_properties)
         self.replication_key = options.replication_key or next(iter(schema.bookmark_properties or ()), None)
         json_schema = self._json_schema()
         properties = self._properties(json_schema.get("properties"))

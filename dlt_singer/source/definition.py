@@ -14,7 +14,7 @@ from dlt.extract.resource import DltResource
 from dlt.extract.source import DltSource
 
 from dlt_singer._types import JSON
-from dlt_singer.catalog import Selection, Stream
+from dlt_singer.catalog import Selection, Stream, users_keys
 from dlt_singer.errors import DiscoveryNeededError
 from dlt_singer.session.slots import Group
 from dlt_singer.session.stream_schema import StreamOptions
@@ -107,6 +107,7 @@ class Definition:
             replication_method=entry.replication_method if entry else None,
             replication_key=entry.replication_key if entry else None,
             key_properties=entry.key_properties if entry else (),
+            users_keys=users_keys(plugin.metadata, stream),
             schema_overrides=_overrides(plugin.schema, stream),
             deselected=_deselected(entry) if entry else (),
             deletes=plugin.deletes or "soft",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -79,6 +80,7 @@ def singer(  # noqa: PLR0913 - alto's arguments, and ours by keyword
         >>> pipeline = dlt.pipeline("github", destination="duckdb", dataset_name="raw")
         >>> pipeline.run(singer("tap-github", streams=["issues"]))  # doctest: +SKIP
     """
+    _check_source_arguments(source_kwargs)
     arguments: dict[str, JSON | Mapping[str, JSON]] = {
         "config": config,
         "select": [select] if isinstance(select, str) else select,
@@ -122,6 +124,15 @@ def discover(source: str, env: str | None = None, *, project_dir: str | Path | N
         ('issues', 'pull_requests')
     """
     return _tap(source, env, project_dir, {}).discover().catalog.stream_ids
+
+
+def _check_source_arguments(source_kwargs: Mapping[str, object]) -> None:
+    """Refuse what `dlt.source` would, but before the tap is asked anything, and with a hint."""
+    ours, dlts = inspect.signature(singer).parameters, inspect.signature(dlt.source).parameters
+    for name in source_kwargs:
+        if name not in dlts:
+            hint = did_you_mean(name, [*ours, *dlts])
+            raise TypeError(f"singer() got an unexpected argument '{name}'. {hint}".rstrip())
 
 
 def _tap(

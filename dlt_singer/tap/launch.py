@@ -40,6 +40,7 @@ class Arguments:
 
 def start(plugin: Plugin, project: Project, arguments: Arguments) -> tuple[GuardedProcess, StderrLog]:
     """Start the tap, building it first if need be; whoever called ends the process and closes the log."""
+    _hide_from_git(project.root / LOCAL)
     argv, env = _executable(plugin, project)
     options, files = _files(arguments.files or {})
     log = StderrLog(plugin.name, plugin.secret_values(), _log_path(plugin, project))
@@ -83,6 +84,16 @@ def _executable(plugin: Plugin, project: Project) -> tuple[Sequence[str], Mappin
     cache = project.root / LOCAL / "plugins"
     found = pex.executable(build, cache, store_of(project), on_progress=announce)
     return found.argv, found.env
+
+
+def _hide_from_git(directory: Path) -> None:
+    """Keep executables, logs and states of a project out of its repository, as a `.venv` does."""
+    mark = directory / ".gitignore"
+    # A project that cannot be written has nothing to hide.
+    with contextlib.suppress(OSError):
+        if not mark.exists():
+            directory.mkdir(exist_ok=True)
+            mark.write_text("*\n", encoding="utf-8")
 
 
 def _files(documents: Mapping[str, JSON]) -> tuple[list[str], dict[str, str]]:

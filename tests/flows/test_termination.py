@@ -19,7 +19,10 @@ from dlt_singer.testing import CRASH, DEAF, HANG, ORPHAN, FakeTap, record, repea
 PATIENCE_S = 2.0
 USERS = schema("users", {"id": "integer"}, ["id"], replication_method="INCREMENTAL", replication_key="id")
 PIPELINE = """
-    import sys
+    import signal
+    # What is started in the background of a shell ignores SIGINT.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
     import dlt
     from dlt_singer import singer
 

@@ -320,6 +320,9 @@ def test_an_entry_point_that_cannot_be_imported_is_told(root: Path, cache: Path)
 
 
 BUILDER = """
+import signal
+# What is started in the background of a shell ignores SIGINT.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import sys
 from pathlib import Path
 from dlt_singer.pex import PluginBuild, executable

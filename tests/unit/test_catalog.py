@@ -450,3 +450,10 @@ def test_every_breadcrumb_of_a_selected_stream_says_whether_it_is_on(catalog: Ca
 
 def is_on(found: Stream, crumb: Breadcrumb) -> bool:
     return found.metadata[crumb]["selected"] is True
+
+
+def test_a_replication_method_that_singer_does_not_have_is_refused() -> None:
+    with pytest.raises(SelectionError, match="'FULLTABLE'") as caught:
+        with_metadata(users_and_orders(), {"users": {"replication-method": "FULLTABLE"}})
+
+    assert "'FULL_TABLE'" in caught.value.remedy

@@ -118,3 +118,12 @@ def test_a_key_without_its_capability_is_refused_by_name_just_before_a_run(
 )
 def test_a_key_that_asks_for_nothing_new_is_fine(load: LoadYaml, key: str) -> None:
     load(f"default: {{extensions: [], taps: {{tap-x: {{pip_url: x, {key}}}}}}}").tap("tap-x").require_supported()
+
+
+def test_a_capability_that_is_nearly_one_of_ours_is_refused(load: LoadYaml) -> None:
+    project = load("default: {taps: {tap-x: {command: [tap-x], capabilities: [catlog]}}}")
+
+    with pytest.raises(ConfigError, match="`capabilities` has 'catlog'") as caught:
+        project.tap("tap-x")
+
+    assert "'catalog'" in caught.value.remedy
