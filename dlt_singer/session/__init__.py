@@ -8,6 +8,7 @@ of the host.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -22,6 +23,7 @@ from dlt_singer.session.snapshot import Snapshot
 __all__ = ["END", "Feed", "Limits", "MessageStream", "Rows", "Session", "Upstream"]
 
 _LOCK_PATIENCE_S = 0.2
+_TURN_S = 0.2
 
 
 class _End(Enum):
@@ -175,6 +177,7 @@ class Session:
         if self._stream is None:
             self._stream = self._upstream.start()
             self._messages = iter(self._stream)
+        turn_ends = time.monotonic() + _TURN_S
         for message in self._messages:
             # In the order of how often they come.
             if isinstance(message, Record):
@@ -187,7 +190,8 @@ class Session:
                 self._activate(message)
             elif isinstance(message, Idle):
                 return
-            if self._ready:
+            # A tap that trickles must not keep the others waiting until a batch is full.
+            if self._ready or time.monotonic() > turn_ends:
                 return
         for feed in self.feeds.values():
             self._flush(feed)

@@ -6,12 +6,14 @@ import json
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import dlt_singer.session
 from dlt_singer.errors import TapError, TapProtocolError
 from dlt_singer.messages import ActivateVersion, Idle, Message, Record, Schema, State
 from dlt_singer.session import END, Feed, Limits, Rows, Session
@@ -270,6 +272,17 @@ def test_nobody_pumps_while_another_streams_batch_waits() -> None:
     assert session.pull(first) is None
     assert isinstance(session.pull(second), Rows)
     assert isinstance(session.pull(first), Rows)
+
+
+def test_a_turn_ends_in_time_however_long_a_tap_trickles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dlt_singer.session, "_TURN_S", -1.0)
+    session = session_of(Tap([schema("a"), record("a", 0), record("a", 1)]), "a")
+
+    turns = [session.pull(session.feeds["a"]) for _ in range(5)]
+
+    assert turns[:3] == [None, None, None]
+    assert numbers(cast("Rows", turns[3])) == [0, 1]
+    assert turns[4] is END
 
 
 def test_a_batch_is_bounded_by_bytes_and_a_larger_record_is_one_of_its_own() -> None:
