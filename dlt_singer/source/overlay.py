@@ -23,6 +23,8 @@ from dlt_singer.config.secret import Setting
 _SECTION = ("sources", "singer")
 # Sections that dlt itself looks up under a source's name.
 _MEANT_FOR_DLT = frozenset({"extract", "normalize", "load", "data_writer", "schema"})
+# `schema` of a tap is alto's.
+_MEANT_FOR_DLT_OF_A_TAP = _MEANT_FOR_DLT - {"schema"}
 _PREFIX = "SOURCES__SINGER__"
 
 
@@ -40,10 +42,16 @@ def _from_providers() -> Mapping[str, Setting]:
     for provider in reversed(list(_documents())):
         value, _ = provider.get_value(_SECTION[-1], dict, "", *_SECTION[:-1])
         if isinstance(value, Mapping):
-            own = {key: item for key, item in value.items() if key not in _MEANT_FOR_DLT}
+            own = {key: _ours(item) for key, item in value.items() if key not in _MEANT_FOR_DLT}
             wrapped = {key: wrap(item) if provider.supports_secrets else item for key, item in own.items()}
             found = merge(found, wrapped)
     return found
+
+
+def _ours(item: Setting) -> Setting:
+    if not isinstance(item, Mapping):
+        return item
+    return {key: value for key, value in item.items() if key not in _MEANT_FOR_DLT_OF_A_TAP}
 
 
 def _documents() -> Iterator[BaseDocProvider]:
@@ -58,7 +66,8 @@ def _from_environ() -> Mapping[str, Setting]:
     for name, value in os.environ.items():
         if name.upper().startswith(_PREFIX):
             *parents, leaf = name[len(_PREFIX) :].split("__")
-            if (parents or [leaf])[0].lower() in _MEANT_FOR_DLT:
+            sections = [parent.lower() for parent in parents[:2]]
+            if (sections or [leaf.lower()])[0] in _MEANT_FOR_DLT or {*sections[1:]} & _MEANT_FOR_DLT_OF_A_TAP:
                 continue
             _put(nested, parents, leaf, value)
     return nested

@@ -135,6 +135,16 @@ def test_settings_of_dlt_lie_over_those_of_the_project(
     assert project.syncs[0]["config"] == {"url": "https://file.example", "page_size": 20, "region": "us"}
 
 
+def test_what_dlt_is_told_about_a_source_is_no_setting_of_the_tap(
+    project: FakeTap, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SOURCES__SINGER__TAP_FAKE__DATA_WRITER__BUFFER_MAX_ITEMS", "100")
+    (tmp_path / ".dlt").mkdir()
+    (tmp_path / ".dlt" / "config.toml").write_text("[sources.singer.tap_fake.extract]\nworkers = 2\n")
+
+    assert singer("tap-fake", streams=["users"]).name == "tap_fake"
+
+
 @pytest.mark.usefixtures("no_process")
 def test_listing_columns_and_hints_of_a_source_starts_nothing(project: FakeTap) -> None:
     source = singer("tap-fake", streams=["users"])
