@@ -177,7 +177,8 @@ class StreamSync:
         return self._run.table.hints(self._columns, shape.hints.primary_key, self._disposition(shape))
 
     def _merges(self, shape: StreamSchema) -> bool:
-        return self._run.table.disposition(self._disposition(shape)) == "merge"
+        table = self._run.table
+        return table.disposition(self._disposition(shape)) == "merge" and not table.keeps_history
 
     def _disposition(self, shape: StreamSchema) -> str:
         return "replace" if self._renewed() else shape.disposition

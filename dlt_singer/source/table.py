@@ -12,6 +12,7 @@ from typing import Generic, TypeVar, cast
 from dlt.common.pipeline import SupportsPipeline
 from dlt.common.schema import Schema
 from dlt.common.schema.typing import TFileFormat, TTableSchemaColumns, TWriteDisposition
+from dlt.destinations import destination as FunctionDestination  # noqa: N812 - a class, named like its decorator
 from dlt.extract.hints import HintsMeta, TResourceHints, make_hints
 from dlt.extract.items import DataItemWithMeta, TableNameMeta
 from dlt.extract.resource import DltResource
@@ -78,6 +79,15 @@ class Table:
             feeds_transformer or resource.has_dynamic_table_name or resource.has_other_dynamic_hints
         )
         self._file_format = file_format
+        if resource is not None and isinstance(resource.table_name, str):
+            # What an earlier run of this object has left would hide what the user has said since.
+            resource._hints_variants.pop(resource.table_name, None)  # noqa: SLF001 - no public way
+
+    @property
+    def keeps_history(self) -> bool:
+        """Whether the user keeps every version of a row: a column of ours would make each run a new one."""
+        users = OURS if self._resource is None else self._resource.write_disposition
+        return isinstance(users, Mapping) and users.get("strategy") == "scd2"
 
     def disposition(self, ours: str) -> str:
         """Return how the table will be written: as the user says, else as we do."""
@@ -147,7 +157,8 @@ class Table:
 def file_format_of(pipeline: SupportsPipeline | None) -> TFileFormat | None:
     """Return parquet if the pipeline's destination takes it: dlt writes it several times faster than its own."""
     destination = None if pipeline is None else pipeline.destination
-    if destination is None:
+    # A function of the user's own is promised rows, and would be given Arrow.
+    if destination is None or isinstance(destination, FunctionDestination):
         return None
     can = destination.capabilities()
     formats = can.supported_loader_file_formats

@@ -91,6 +91,43 @@ def test_a_disposition_of_one_run_does_not_stick_to_the_source(
     assert rows("users") == [(1, "a")]
 
 
+def test_hints_given_between_two_runs_of_a_source_count(tap: FakeTap, pipeline: dlt.Pipeline) -> None:
+    source = tap.emits(FULL, record("users", id=1, name="a")).source()
+    pipeline.run(source)
+
+    source.resources["users"].apply_hints(merge_key="name")
+    pipeline.run(source)
+
+    assert pipeline.default_schema.tables["users"]["columns"]["name"].get("merge_key")
+
+
+def test_a_history_of_rows_gets_no_new_version_of_a_row_that_stays(
+    tap: FakeTap, pipeline: dlt.Pipeline, sql: Rows
+) -> None:
+    source = tap.emits(FULL).source()
+    source.resources["users"].apply_hints(write_disposition={"disposition": "merge", "strategy": "scd2"})
+
+    tap.emits(FULL, record("users", id=1, name="a"), record("users", id=2, name="a"))
+    pipeline.run(source)
+    tap.emits(FULL, record("users", id=1, name="a"), record("users", id=2, name="b"))
+    pipeline.run(source)
+
+    versions = sql("SELECT id, name, _dlt_valid_to IS NULL FROM users ORDER BY id, name")
+    assert versions == [(1, "a", True), (2, "a", False), (2, "b", True)]
+
+
+def test_a_destination_of_the_users_own_is_given_rows(tap: FakeTap) -> None:
+    given: list[object] = []
+
+    @dlt.destination(batch_size=10)
+    def sink(items: Any, table: Any) -> None:  # noqa: ANN401 - as dlt declares it
+        given.extend((item["id"], item["name"]) for item in items)
+
+    dlt.pipeline("own", destination=sink).run(tap.emits(FULL, record("users", id=1, name="a")).source())
+
+    assert given == [(1, "a")]
+
+
 def test_resource_options_win(tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows, sql: Rows) -> None:
     options = {
         "users": {"write_disposition": "append", "table_name": "people", "columns": {"id": {"data_type": "text"}}}
@@ -197,3 +234,25 @@ def test_hints_of_the_user_survive_on_an_empty_stream(tap: FakeTap, pipeline: dl
     pipeline.run(source)
 
     assert ("name", "BOOLEAN") in [row[:2] for row in sql("DESCRIBE users")]
+
+
+def test_keys_that_the_user_sets_win_over_those_of_the_tap(
+    tap: FakeTap, pipeline: dlt.Pipeline, rows: Callable[[str], list[tuple[object, ...]]]
+) -> None:
+    tap.emits(
+        schema("users", {"year": "integer", "month": "integer"}, ["year"], replication_method="INCREMENTAL"),
+        record("users", year=2024, month=1),
+        record("users", year=2024, month=2),
+    )
+
+    pipeline.run(tap.source(metadata={"users": {"key-properties": ["year", "month"]}}))
+
+    assert rows("users") == [(2024, 1), (2024, 2)]
+    assert pipeline.default_schema.get_table_columns("users")["month"].get("primary_key")
+
+
+def test_a_misspelt_argument_is_refused_before_the_tap_is_asked_anything(tap: FakeTap) -> None:
+    with pytest.raises(TypeError, match=r"unexpected argument 'stream'. Did you mean 'streams'\?"):
+        tap.source(stream=["users"])
+
+    assert tap.calls == []
