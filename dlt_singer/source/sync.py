@@ -174,6 +174,8 @@ class StreamSync:
         return self._run.table.item(materialize_schema_item(), None, self._hints(shape))
 
     def _hints(self, shape: StreamSchema) -> TResourceHints:
+        if self._renewed() and shape.disposition == "merge":
+            self._run.table.prepare_to_merge()
         return self._run.table.hints(self._columns, shape.hints.primary_key, self._disposition(shape))
 
     def _merges(self, shape: StreamSchema) -> bool:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Generic, TypeVar, cast
 
+from dlt.common.normalizers.json.relational import DataItemNormalizer as RelationalNormalizer
 from dlt.common.pipeline import SupportsPipeline
 from dlt.common.schema import Schema
-from dlt.common.schema.typing import TFileFormat, TTableSchemaColumns, TWriteDisposition
+from dlt.common.schema.typing import TColumnName, TFileFormat, TTableSchemaColumns, TWriteDisposition
 from dlt.destinations import destination as FunctionDestination  # noqa: N812 - a class, named like its decorator
 from dlt.extract.hints import HintsMeta, TResourceHints, make_hints
 from dlt.extract.items import DataItemWithMeta, TableNameMeta
@@ -95,6 +96,15 @@ class Table:
         if users == OURS or callable(users):
             return ours
         return str(users["disposition"]) if isinstance(users, Mapping) else str(users)
+
+    def prepare_to_merge(self) -> None:
+        """Have child tables carry the root's id although this run replaces: a column that cannot be null later."""
+        if self._schema is not None and self._resource is not None and isinstance(self._resource.table_name, str):
+            name = self._schema.naming.normalize_table_identifier(self._resource.table_name)
+            root_id = {TColumnName("_dlt_id"): TColumnName("_dlt_root_id")}
+            RelationalNormalizer.update_normalizer_config(
+                self._schema, {"propagation": {"tables": {name: root_id}}}
+            )
 
     def stored_columns(self) -> Mapping[str, ColumnHint]:
         """Return the columns the table has already, with the types the user has given on top."""

@@ -9,6 +9,7 @@ from typing import Any
 import dlt
 import pytest
 
+from dlt_singer._types import JSON
 from dlt_singer.errors import SingerError, TapProtocolError
 from dlt_singer.testing import FakeTap, Step, activate_version, record, schema, state
 
@@ -68,6 +69,20 @@ def test_the_same_version_keeps_the_rows(tap: FakeTap, pipeline: dlt.Pipeline, r
         pipeline.run(tap.source())
 
     assert rows("users") == [(1,), (2,), (3,), (4,)]
+
+
+def test_a_list_in_a_row_is_updated_in_the_run_after_a_new_version(
+    tap: FakeTap, pipeline: dlt.Pipeline, sql: Rows
+) -> None:
+    tags: JSON = {"type": ["array", "null"], "items": {"type": "string"}}
+    tagged = schema(
+        "users", {"id": "integer", "tags": tags}, ["id"], replication_method="INCREMENTAL", replication_key="id"
+    )
+    pipeline.run(tap.emits(tagged, record("users", version=1, id=1, tags=["a"])).source())
+
+    pipeline.run(tap.emits(tagged, record("users", version=1, id=1, tags=["b", "c"])).source())
+
+    assert sql("SELECT value FROM users__tags ORDER BY value") == [("b",), ("c",)]
 
 
 def test_a_first_version_replaces_what_was_loaded_without_one(
