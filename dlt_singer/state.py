@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 import dlt
 
 from dlt_singer._types import JSON
+from dlt_singer.errors import StorageError
 from dlt_singer.session.slots import Globals, Slot, group_streams
 from dlt_singer.storage import Store
+from dlt_singer.tap import Tap, warn
 
 if TYPE_CHECKING:
-    from dlt.common.pipeline import TPipelineState
+    from dlt.common.pipeline import SupportsPipeline, TPipelineState
 
 SLOT = "singer"
 SourceState: TypeAlias = MutableMapping[str, JSON]
@@ -88,6 +90,21 @@ def committed_states(pipeline_state: TPipelineState | Mapping[str, object]) -> d
 def _source_states(pipeline_state: TPipelineState | Mapping[str, object]) -> Iterator[Mapping[str, JSON]]:
     sources = pipeline_state.get("sources") or {}
     yield from cast("Mapping[str, Mapping[str, JSON]]", sources).values()
+
+
+def keep_committed_state(pipeline: SupportsPipeline, tap: Tap) -> None:
+    """Copy what a pipeline has committed of a tap's state to the project's store.
+
+    A store that refuses is only warned about: dlt has the state, and the next run makes the copy.
+    """
+    committed = committed_states(pipeline.state)
+    if tap.name not in committed:
+        return
+    target = "_".join(filter(None, (pipeline.pipeline_name, pipeline.dataset_name)))
+    try:
+        keep_copy(tap.store, tap.project.env, tap.name, target, committed[tap.name])
+    except StorageError as err:
+        warn(f"{tap.name}: the state could not be copied to the store. {err}")
 
 
 def keep_copy(store: Store, env: str, tap: str, target: str, state: JSON) -> bool:

@@ -10,7 +10,6 @@ import threading
 import weakref
 from collections.abc import Mapping
 
-import dlt
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.exceptions import ContextDefaultCannotBeCreated
 from dlt.common.configuration.specs.base_configuration import ContainerInjectableContext
@@ -26,7 +25,7 @@ from dlt_singer.source.definition import Definition, GroupUpstream
 from dlt_singer.source.handover import HandOver
 from dlt_singer.source.sync import StreamContext
 from dlt_singer.source.table import Table, file_format_of
-from dlt_singer.state import committed_states, keep_copy, live_slots
+from dlt_singer.state import keep_committed_state, live_slots
 
 _EXTRACTS = "_dlt_singer_extracts"
 _joining = threading.Lock()
@@ -52,7 +51,8 @@ class Extract:
         pipeline = _active_pipeline()
         self._file_format = file_format_of(pipeline)
         if pipeline is not None:
-            self._keep_restored_state(pipeline)
+            # What dlt has restored, before the tap is started from it.
+            keep_committed_state(pipeline, definition.tap)
         # What the tap has must be known before a run of it can be narrowed to the streams of a group.
         definition.selection()
         groups = group_streams(self._slots.all(), self._slots.shared)
@@ -91,16 +91,6 @@ class Extract:
         # Generators that dlt never started have no `finally` to run.
         weakref.finalize(self, session.close)
         return [(stream, session) for stream in group.streams]
-
-    def _keep_restored_state(self, pipeline: SupportsPipeline) -> None:
-        """Keep what dlt restored in the store before the tap is started from it."""
-        if self._source is None:
-            return
-        tap = self._definition.tap
-        restored = committed_states({"sources": {self._source.name: dlt.current.source_state()}})
-        if tap.name in restored:
-            target = f"{pipeline.pipeline_name}_{pipeline.dataset_name}"
-            keep_copy(tap.store, tap.project.env, tap.name, target, restored[tap.name])
 
 
 def definitions_of(source: DltSource) -> set[Definition]:

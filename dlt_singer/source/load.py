@@ -8,10 +8,9 @@ import dlt
 from dlt.common.pipeline import LoadInfo
 from dlt.extract.source import DltSource
 
-from dlt_singer.errors import StorageError
 from dlt_singer.source.extract import definitions_of
-from dlt_singer.state import committed_states, keep_copy
-from dlt_singer.tap import announce, warn
+from dlt_singer.state import keep_committed_state
+from dlt_singer.tap import announce
 
 
 def run(pipeline: dlt.Pipeline, source: DltSource, **run_kwargs: Any) -> LoadInfo:  # noqa: ANN401 - dlt's own
@@ -39,19 +38,6 @@ def run(pipeline: dlt.Pipeline, source: DltSource, **run_kwargs: Any) -> LoadInf
         announce(f"{pipeline.pipeline_name}: first loading what an earlier run left pending")
         pipeline.run()
     info = pipeline.run(source, **run_kwargs)
-    _keep_committed_state(pipeline, source)
-    return info
-
-
-def _keep_committed_state(pipeline: dlt.Pipeline, source: DltSource) -> None:
-    states = committed_states(pipeline.state)
-    target = f"{pipeline.pipeline_name}_{pipeline.dataset_name}"
     for definition in definitions_of(source):
-        tap = definition.tap
-        if tap.name not in states:
-            continue
-        try:
-            keep_copy(tap.store, tap.project.env, tap.name, target, states[tap.name])
-        except StorageError as err:
-            # The load is done and its state committed; the next run makes the copy.
-            warn(f"{tap.name}: the state could not be copied to the store. {err}")
+        keep_committed_state(pipeline, definition.tap)
+    return info

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Generic, TypeVar, cast
 
+import dlt
 from dlt.common.normalizers.json.relational import DataItemNormalizer as RelationalNormalizer
 from dlt.common.pipeline import SupportsPipeline
 from dlt.common.schema import Schema
@@ -169,6 +170,9 @@ def file_format_of(pipeline: SupportsPipeline | None) -> TFileFormat | None:
     destination = None if pipeline is None else pipeline.destination
     # A function of the user's own is promised rows, and would be given Arrow.
     if destination is None or isinstance(destination, FunctionDestination):
+        return None
+    # Who has told dlt which format to write means it for these tables, too.
+    if dlt.config.get("normalize.loader_file_format") is not None:
         return None
     can = destination.capabilities()
     formats = can.supported_loader_file_formats
