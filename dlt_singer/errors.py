@@ -16,6 +16,7 @@
     │   ├── UnknownStreamError       a stream the catalog does not have
     │   ├── SelectionError           a select/metadata/schema rule that cannot hold
     │   └── SchemaError              a stream's schema that makes no table
+    ├── StateError                   a state that cannot be changed as asked
     ├── StorageError                 the store said no
     ├── ProcessError                 a process could not be started or was lost
     ├── MessageError                 a line that is no Singer message
@@ -107,6 +108,10 @@ class SelectionError(CatalogError):
 
 class SchemaError(CatalogError):
     """A stream's schema makes no table: a key that is not there, two properties of one column name."""
+
+
+class StateError(SingerError):
+    """A tap's state cannot be changed as it was asked for; it stays as it is."""
 
 
 class StorageError(SingerError):

@@ -1,14 +1,12 @@
 """Singer state inside dlt state: a slot per stream, committed by dlt together with the rows it speaks of.
 
 Slots live in `resource_state(<resource>)["singer"]`, large global parts in `source_state()["singer"]`, so that
-every way dlt has to reset a stream resets its bookmark too. Also keeps copies of committed states in the store.
+every way dlt has to reset a stream resets its bookmark too. Has each committed state copied to the store.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, MutableMapping
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 import dlt
@@ -16,7 +14,7 @@ import dlt
 from dlt_singer._types import JSON
 from dlt_singer.errors import StorageError
 from dlt_singer.session.slots import Globals, Slot, group_streams
-from dlt_singer.storage import Store
+from dlt_singer.state.copies import keep_copy, target_of
 from dlt_singer.tap import Tap, warn
 
 if TYPE_CHECKING:
@@ -100,31 +98,7 @@ def keep_committed_state(pipeline: SupportsPipeline, tap: Tap) -> None:
     committed = committed_states(pipeline.state)
     if tap.name not in committed:
         return
-    target = "_".join(filter(None, (pipeline.pipeline_name, pipeline.dataset_name)))
     try:
-        keep_copy(tap.store, tap.project.env, tap.name, target, committed[tap.name])
+        keep_copy(tap.store, tap.project.env, tap.name, target_of(pipeline), committed[tap.name])
     except StorageError as err:
         warn(f"{tap.name}: the state could not be copied to the store. {err}")
-
-
-def keep_copy(store: Store, env: str, tap: str, target: str, state: JSON) -> bool:
-    """Keep a committed state in the store, in alto's layout; earlier ones stay.
-
-    Args:
-        store: The project's store.
-        env: The environment.
-        tap: The tap's name.
-        target: `<pipeline>_<dataset>`.
-        state: The Singer state.
-
-    Returns:
-        Whether it differs from the newest copy and was written.
-    """
-    prefix = f"state/{env}/{tap}-to-{target}"
-    text = json.dumps(state, indent=2, sort_keys=True).encode()
-    if store.read(f"{prefix}.json") == text:
-        return False
-    moment = datetime.now(timezone.utc).strftime("%Y%m%d%H%M%S%f")
-    store.write(f"{prefix}.{moment}.json", text)
-    store.write(f"{prefix}.json", text)
-    return True
