@@ -15,7 +15,7 @@ from enum import Enum
 from typing import Final, Literal, Protocol
 
 from dlt_singer.errors import TapError, TapProtocolError, did_you_mean
-from dlt_singer.messages import ActivateVersion, Idle, Message, Record, Schema, State
+from dlt_singer.messages import ActivateVersion, Idle, Message, Records, Schema, State
 from dlt_singer.session.feed import Feed, Rows
 from dlt_singer.session.signals import sigterm_as_interrupt
 from dlt_singer.session.snapshot import Snapshot
@@ -72,12 +72,13 @@ class Limits:
 
     Attributes:
         batch_rows: Rows of one batch.
-        batch_bytes: Bytes of JSON of one batch; a single larger record is a batch of its own.
-        waiting_bytes: Bytes of JSON that may wait for batches, over all streams.
+        batch_bytes: Bytes of one batch as the tap wrote it. Output is read in pieces of a megabyte at most, which
+            are not taken apart for this, and no record is.
+        waiting_bytes: Bytes that may wait for batches, over all streams.
     """
 
-    batch_rows: int = 5_000
-    batch_bytes: int = 16 << 20
+    batch_rows: int = 20_000
+    batch_bytes: int = 8 << 20
     waiting_bytes: int = 64 << 20
 
 
@@ -180,8 +181,8 @@ class Session:
         turn_ends = time.monotonic() + _TURN_S
         for message in self._messages:
             # In the order of how often they come.
-            if isinstance(message, Record):
-                self._record(message)
+            if isinstance(message, Records):
+                self._records(message)
             elif isinstance(message, State):
                 self.newest = Snapshot(message.value)
             elif isinstance(message, Schema):
@@ -197,7 +198,7 @@ class Session:
             self._flush(feed)
         self._ended = True
 
-    def _record(self, message: Record) -> None:
+    def _records(self, message: Records) -> None:
         feed = self._by_name.get(message.stream)
         if feed is None:
             if message.stream not in self._unasked:
@@ -210,10 +211,15 @@ class Session:
             self._refuse_early_record(message.stream)
         if message.version is not None and message.version != feed.version:
             self._version(feed, message.version)
-        size = len(memoryview(message.record))
-        waiting = feed.add(message.record, size, self.newest)
-        self._waiting_bytes += size
-        if waiting >= self._limits.batch_rows or feed.bytes >= self._limits.batch_bytes:
+        while len(message) > (room := self._limits.batch_rows - feed.waiting):
+            first, message = message.split(room)
+            self._add(feed, first)
+        self._add(feed, message)
+
+    def _add(self, feed: Feed, records: Records) -> None:
+        feed.add(records, self.newest)
+        self._waiting_bytes += len(records.text)
+        if feed.waiting >= self._limits.batch_rows or feed.bytes >= self._limits.batch_bytes:
             self._flush(feed)
         elif self._waiting_bytes >= self._limits.waiting_bytes:
             self._flush(max(self.feeds.values(), key=lambda each: each.bytes))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from dlt_singer.messages import Schema
+from dlt_singer.messages import Records, Schema
 from dlt_singer.session.snapshot import Snapshot
 
 
@@ -19,7 +19,7 @@ class Rows:
         number: Batches of a stream are numbered from 1.
         first: Number of the first row within the run.
         schema: The SCHEMA the rows came under.
-        raws: The rows as JSON text.
+        pieces: The rows, as they came.
         version: Their table version, if the tap keeps versions.
         state: The newest STATE that counts, as far as this stream goes, once the batch is handed over.
         counted: How many of the run's rows stand before that STATE.
@@ -28,10 +28,22 @@ class Rows:
     number: int
     first: int
     schema: Schema
-    raws: list[msgspec.Raw]
+    pieces: list[Records]
     version: int | None
     state: Snapshot | None
     counted: int
+
+    def __len__(self) -> int:
+        return sum(map(len, self.pieces))
+
+    @property
+    def raws(self) -> list[msgspec.Raw]:
+        """The rows as JSON text.
+
+        Raises:
+            MessageError: A piece holds a line that is no RECORD of the stream.
+        """
+        return [raw for piece in self.pieces for raw in piece.raws]
 
 
 class Feed:
@@ -45,7 +57,7 @@ class Feed:
     __slots__ = (
         "_at_state",
         "_handed",
-        "_raws",
+        "_pieces",
         "_seen_state",
         "_tail",
         "bytes",
@@ -55,6 +67,7 @@ class Feed:
         "stream",
         "total",
         "version",
+        "waiting",
     )
 
     def __init__(self, stream: str) -> None:
@@ -65,31 +78,32 @@ class Feed:
         self.queue: deque[Rows] = deque()
         self.total = 0
         self.bytes = 0
-        self._raws: list[msgspec.Raw] = []
+        self._pieces: list[Records] = []
+        self.waiting = 0
         self._seen_state: Snapshot | None = None
         self._at_state = 0
         # Stands for "nothing yet": the STATE before the first record needs no row to be handed over.
         self._handed = self._tail = Rows(0, 0, Schema("", msgspec.Raw(b"{}")), [], None, None, 0)
 
-    def add(self, raw: msgspec.Raw, size: int, newest: Snapshot | None) -> int:
-        """Take a record; return how many rows wait for a batch now."""
-        if not self._raws:
+    def add(self, records: Records, newest: Snapshot | None) -> None:
+        """Take records."""
+        if not self._pieces:
             self._seal(newest)
         if newest is not self._seen_state:
             self._seen_state, self._at_state = newest, self.total
-        self._raws.append(raw)
-        self.total += 1
-        self.bytes += size
-        return len(self._raws)
+        self._pieces.append(records)
+        self.waiting += len(records)
+        self.total += len(records)
+        self.bytes += len(records.text)
 
     def flush(self, newest: Snapshot | None) -> bool:
         """Make a batch of the waiting rows; return whether there were any."""
-        if not self._raws or self.schema is None:
+        if not self._pieces or self.schema is None:
             return False
-        first, counted = self.total - len(self._raws), self._counted(newest)
-        self._tail = Rows(self._tail.number + 1, first, self.schema, self._raws, self.version, newest, counted)
+        first, counted = self.total - self.waiting, self._counted(newest)
+        self._tail = Rows(self._tail.number + 1, first, self.schema, self._pieces, self.version, newest, counted)
         self.queue.append(self._tail)
-        self._raws, self.bytes = [], 0
+        self._pieces, self.waiting, self.bytes = [], 0, 0
         return True
 
     def hand_over(self, rows: Rows) -> None:
@@ -99,17 +113,17 @@ class Feed:
 
     def counts(self, newest: Snapshot | None) -> tuple[Snapshot | None, int]:
         """Return the newest STATE that counts for this stream and how many of its rows stand before it."""
-        if self.live and self._handed is self._tail and not self._raws:
+        if self.live and self._handed is self._tail and not self._pieces:
             return newest, self._counted(newest)
         return self._handed.state, self._handed.counted
 
     def close(self, newest: Snapshot | None) -> None:
         """Take no more: whatever comes, this stream's STATE stays where its handed rows are."""
-        if not self._raws:
+        if not self._pieces:
             self._seal(newest)
         self.live = False
         self.queue.clear()
-        self._raws, self.bytes = [], 0
+        self._pieces, self.waiting, self.bytes = [], 0, 0
 
     def _seal(self, newest: Snapshot | None) -> None:
         self._tail.state, self._tail.counted = newest, self._counted(newest)

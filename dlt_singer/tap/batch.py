@@ -1,4 +1,4 @@
-"""A BATCH message as the RECORD messages it stands for.
+"""A BATCH message as the records it stands for.
 
 Its files are read in place (any fsspec URL) and left there: the tap that wrote them owns them.
 """
@@ -6,25 +6,25 @@ Its files are read in place (any fsspec URL) and left there: the tap that wrote 
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING
 
 import fsspec
 import msgspec
 
 from dlt_singer.errors import MessageError, TapProtocolError
-from dlt_singer.messages import Batch, Record, parse_message
+from dlt_singer.messages import Batch, Records, parse_line
 
 if TYPE_CHECKING:
     from pyarrow import Field, RecordBatch
 
 _PARQUET_ROWS = 5_000
+_TEXT_BYTES = 1 << 20
 _COMPRESSIONS = {None: None, "none": None, "gzip": "gzip", "gz": "gzip"}
 
 
-def records(batch: Batch, root: Path) -> Iterator[Record]:
+def records(batch: Batch, root: Path) -> Iterator[Records]:
     """Yield the rows of a batch's files, in the order of its manifest.
 
     Args:
@@ -67,22 +67,32 @@ def _explained(batch: Batch, number: int) -> Iterator[None]:
         ) from err
 
 
-def _read_jsonl(stream: str, file: IO[bytes]) -> Iterator[Record]:
-    head = b'{"type":"RECORD","stream":%s,"record":' % json.dumps(stream).encode()
-    for line in file:
-        if not line.isspace():
-            # Read like the tap's own line, with the same care and the same lenience.
-            yield cast("Record", parse_message(b"%s%s}" % (head, line)))
+def _read_jsonl(stream: str, file: IO[bytes]) -> Iterator[Records]:
+    while lines := file.readlines(_TEXT_BYTES):
+        rows = [row for line in lines if (row := line.strip())]
+        if rows:
+            _check_each(rows)
+            yield Records.bare(stream, rows)
 
 
-def _read_parquet(stream: str, file: IO[bytes]) -> Iterator[Record]:
+def _check_each(rows: list[bytes]) -> None:
+    """Find a broken row while its file is known."""
+    try:
+        _rows.decode_lines(b"\n".join(rows))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        for row in rows:
+            # With the same lenience as a tap's own line.
+            parse_line(b'{"type":"RECORD","stream":"","record":%s}' % row)
+
+
+def _read_parquet(stream: str, file: IO[bytes]) -> Iterator[Records]:
     import pyarrow.parquet as pq
 
     # A decimal is a number in JSON, as in a RECORD.
     encode = msgspec.json.Encoder(decimal_format="number").encode
     for rows in pq.ParquetFile(file).iter_batches(_PARQUET_ROWS):
-        for row in _without_nanoseconds(rows).to_pylist():
-            yield Record(stream, msgspec.Raw(encode(row)))
+        if rows.num_rows:
+            yield Records.bare(stream, [encode(row) for row in _without_nanoseconds(rows).to_pylist()])
 
 
 def _without_nanoseconds(rows: RecordBatch) -> RecordBatch:
@@ -96,4 +106,8 @@ def _without_nanoseconds(rows: RecordBatch) -> RecordBatch:
     return rows.cast(pa.schema([coarse(field) for field in rows.schema]))
 
 
-_READERS: dict[str, Callable[[str, IO[bytes]], Iterator[Record]]] = {"jsonl": _read_jsonl, "parquet": _read_parquet}
+_rows: msgspec.json.Decoder[msgspec.Raw] = msgspec.json.Decoder(msgspec.Raw)
+_READERS: dict[str, Callable[[str, IO[bytes]], Iterator[Records]]] = {
+    "jsonl": _read_jsonl,
+    "parquet": _read_parquet,
+}

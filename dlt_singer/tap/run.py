@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dlt_singer.errors import MessageError, TapExitError, TapProtocolError
-from dlt_singer.messages import Batch, Idle, Message, parse_message
+from dlt_singer.messages import Batch, Cutter, Idle, Message, Record, Records, parse_line
 from dlt_singer.process import GuardedProcess
 from dlt_singer.tap.batch import records
 from dlt_singer.tap.log import StderrLog, warn
@@ -58,43 +58,54 @@ class TapRun:
         self._log.close()
 
     def _messages(self) -> Iterator[Message]:
-        for line in self._lines():
-            if line is None:
+        cutter = Cutter()
+        for text in self._texts():
+            if text is None:
                 yield Idle()
                 continue
-            self._line_number += 1
-            try:
-                message = parse_message(line)
-            except MessageError as err:
-                self._skip(line, err)
-                continue
-            yield message
+            for piece in cutter.cut(text):
+                if isinstance(piece, Records):
+                    self._line_number += len(piece)
+                    yield piece
+                else:
+                    yield from self._parsed(piece)
         cut = None
         if self._unfinished:
-            self._line_number += 1
             # A last line without its end is whole if it can be read: JSON closes what it opens.
             try:
-                yield parse_message(self._unfinished)
+                parse_line(self._unfinished)
             except MessageError as err:
+                self._line_number += 1
                 if err.broken:
                     cut = err
                 else:
                     self._skip(self._unfinished, err)
+            else:
+                yield from self._parsed(self._unfinished)
         self._judge(cut)
 
-    def _lines(self) -> Iterator[bytes | None]:
-        """Cut stdout into lines, whatever the chunks; None for a moment without any."""
+    def _parsed(self, line: bytes) -> Iterator[Message]:
+        self._line_number += 1
+        try:
+            message = parse_line(line)
+        except MessageError as err:
+            self._skip(line, err)
+            return
+        yield Records.of_line(message, line, self._line_number) if isinstance(message, Record) else message
+
+    def _texts(self) -> Iterator[bytes | None]:
+        """Cut stdout into texts of whole lines, whatever the chunks; None for a moment without any."""
         pieces: list[bytes] = []
         while (chunk := self._process.read(IDLE_S)) != b"":
             if chunk is None:
                 yield None
                 continue
-            first, *others = chunk.split(b"\n")
-            pieces.append(first)
-            if others:
-                yield b"".join(pieces)
-                yield from others[:-1]
-                pieces = [others[-1]]
+            end = chunk.rfind(b"\n")
+            if end < 0:
+                pieces.append(chunk)
+                continue
+            yield b"".join((*pieces, chunk[:end]))
+            pieces = [chunk[end + 1 :]]
         self._unfinished = b"".join(pieces)
 
     def _skip(self, line: bytes, err: MessageError) -> None:

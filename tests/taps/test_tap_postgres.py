@@ -24,7 +24,7 @@ from dlt.extract.source import DltSource
 
 from dlt_singer import singer
 from dlt_singer.config import load_project
-from dlt_singer.messages import Record
+from dlt_singer.messages import Records
 from dlt_singer.tap import Tap
 from dlt_singer.testing import singer_state
 
@@ -403,6 +403,6 @@ def records(root: Path) -> list[dict[str, Any]]:
     assert kept is not None
     run = tap.sync(tap.select(kept.catalog).catalog, {})
     try:
-        return [json.loads(bytes(message.record)) for message in run if isinstance(message, Record)]
+        return [json.loads(bytes(raw)) for piece in run if isinstance(piece, Records) for raw in piece.raws]
     finally:
         run.close()

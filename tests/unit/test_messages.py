@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dlt_singer.errors import MessageError
-from dlt_singer.messages import ActivateVersion, Batch, Message, Record, Schema, State, parse_message
+from dlt_singer.messages import ActivateVersion, Batch, Cutter, Line, Record, Records, Schema, State, parse_line
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)
@@ -23,11 +23,11 @@ MEMBERS = ["stream", "record", "value", "version", "schema", "key_properties", "
 
 def refused(line: bytes) -> MessageError:
     with pytest.raises(MessageError) as caught:
-        parse_message(line)
+        parse_line(line)
     return caught.value
 
 
-def text_of(message: Message) -> str:
+def text_of(message: Line) -> str:
     assert isinstance(message, Record)
     return bytes(message.record).decode()
 
@@ -46,7 +46,7 @@ def text_of(message: Message) -> str:
 @example(b'{"type":"RECORD","stream":"a","record":{"a":NaN}}{"type":"STATE"}')
 def test_any_bytes_are_a_message_or_a_message_error(line: bytes) -> None:
     with contextlib.suppress(MessageError):
-        parse_message(line)
+        parse_line(line)
 
 
 @given(st.dictionaries(st.sampled_from(MEMBERS), values))
@@ -54,7 +54,7 @@ def test_any_object_is_a_message_or_a_message_error(members: dict[str, Any]) -> 
     for kind in ("RECORD", "SCHEMA", "STATE", "ACTIVATE_VERSION", "BATCH", members.get("type")):
         line = json.dumps({**members, "type": kind}).encode()
         with contextlib.suppress(MessageError):
-            message = parse_message(line)
+            message = parse_line(line)
             if isinstance(message, Schema):
                 assert message.key_properties is None or all(isinstance(key, str) for key in message.key_properties)
 
@@ -75,7 +75,7 @@ def test_a_record_keeps_its_own_text_whatever_the_spacing_and_the_order_of_keys(
     if not encodable(line):
         return
 
-    message = parse_message(line.encode())
+    message = parse_line(line.encode())
 
     assert isinstance(message, Record)
     assert message.stream == json.loads(line)["stream"]
@@ -114,7 +114,7 @@ def same(one: object, other: object) -> bool:
 def test_a_records_text_is_untouched(record: str) -> None:
     line = f'{{"type": "RECORD", "stream": "users", "record": {record}, "time_extracted": "2024-01-01"}}'
 
-    assert text_of(parse_message(line.encode())) == record
+    assert text_of(parse_line(line.encode())) == record
 
 
 @pytest.mark.parametrize("end", [b"", b"\n", b"\r\n", b"  \n"], ids=["none", "newline", "return", "spaces"])
@@ -122,7 +122,7 @@ def test_a_records_text_is_untouched(record: str) -> None:
 def test_the_end_of_a_line_does_not_matter(end: bytes, value: bytes) -> None:
     line = b'{"type": "RECORD", "stream": "users", "record": {"id": ' + value + b"}}" + end
 
-    assert text_of(parse_message(line)) == '{"id": ' + value.decode() + "}"
+    assert text_of(parse_line(line)) == '{"id": ' + value.decode() + "}"
 
 
 @pytest.mark.parametrize(
@@ -142,8 +142,8 @@ def test_the_end_of_a_line_does_not_matter(end: bytes, value: bytes) -> None:
     ],
     ids=["schema", "one bookmark property", "state", "version", "version as text"],
 )
-def test_a_message_is_read(line: str, message: Message) -> None:
-    parsed = parse_message(line.encode())
+def test_a_message_is_read(line: str, message: Line) -> None:
+    parsed = parse_line(line.encode())
 
     assert type(parsed) is type(message)
     assert msgspec.json.encode(parsed) == msgspec.json.encode(message)
@@ -155,7 +155,7 @@ def test_a_batch_is_read() -> None:
         b' "manifest": ["file:///a.gz"]}'
     )
 
-    batch = parse_message(line)
+    batch = parse_line(line)
 
     assert isinstance(batch, Batch)
     assert (batch.encoding.format, batch.encoding.compression) == ("jsonl", "gzip")
@@ -217,3 +217,67 @@ def test_an_error_never_shows_the_content(secret: str) -> None:
         error = refused(line.encode())
         assert secret not in str(error)
         assert error.__cause__ is None
+
+
+# --- runs of records ---------------------------------------------------------------------------------------------
+
+HEADS = [
+    '{"type":"RECORD","stream":"a","record":',
+    '{"type": "RECORD", "stream": "a", "record": ',
+    '{"type":"RECORD","stream":"b","record":',
+    '{"stream":"a","type":"RECORD","record":',
+]
+TAILS = ["}", ', "time_extracted": "2024-01-01"}', ', "version": 7}']
+record_lines = st.builds(
+    lambda head, row, tail: f"{head}{row}{tail}",
+    st.sampled_from(HEADS),
+    rows.map(json.dumps) | st.sampled_from(['{"version": 1}', '{"a": ' + HEADS[0] + "{}}}", "NaN", "{}"]),
+    st.sampled_from(TAILS),
+).map(str.encode)
+other_lines = st.sampled_from(
+    [b'{"type":"STATE","value":{}}', b"", b"  ", b"a stray line", b'{"type":"RECORD","stream":"a","record":{"x"']
+)
+
+
+@given(
+    st.lists(record_lines | other_lines | st.lists(record_lines, min_size=1).map(lambda run: run[0]), min_size=1)
+)
+def test_runs_of_records_hold_what_the_lines_say_one_by_one(lines: list[bytes]) -> None:
+    pieces = list(Cutter().cut(b"\n".join(lines * 40)))
+
+    taken = [line for piece in pieces for line in (piece.lines or [] if isinstance(piece, Records) else [piece])]
+    assert taken == lines * 40
+    for piece in pieces:
+        if isinstance(piece, Records) and all(encodable(line.decode()) for line in piece.lines or []):
+            singles = [parse_line(line) for line in piece.lines or []]
+            assert [text_of(single) for single in singles] == [bytes(raw).decode() for raw in piece.raws]
+
+
+def test_records_that_begin_alike_are_one_piece_between_states() -> None:
+    record, state = b'{"type":"RECORD","stream":"a","record":{"id":1}}', b'{"type":"STATE","value":{}}'
+
+    pieces = list(Cutter().cut(b"\n".join([record] * 2_000 + [state] + [record] * 2_000)))
+
+    assert sum(len(piece) for piece in pieces if isinstance(piece, Records)) == 4_000
+    assert len(pieces) < 40
+
+
+def test_a_line_that_names_a_second_stream_is_refused_with_its_number() -> None:
+    line = b'{"type":"RECORD","stream":"a","record":{}%s}'
+    (records,) = Cutter().cut(b"\n".join([line % b"", line % b',"stream":"b"']))
+
+    assert isinstance(records, Records)
+    with pytest.raises(MessageError, match="Line 2 names two streams"):
+        _ = records.raws
+
+
+def test_records_split_where_asked() -> None:
+    (records,) = Cutter().cut(
+        b"\n".join(b'{"type":"RECORD","stream":"a","record":{"id":%d}}' % n for n in range(5))
+    )
+    assert isinstance(records, Records)
+
+    first, second = records.split(2)
+
+    assert [bytes(raw) for raw in (*first.raws, *second.raws)] == [bytes(raw) for raw in records.raws]
+    assert (len(first), len(second), second.first_line) == (2, 3, 3)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import dlt_singer.session
 from dlt_singer.errors import TapError, TapProtocolError
-from dlt_singer.messages import ActivateVersion, Idle, Message, Record, Schema, State
+from dlt_singer.messages import ActivateVersion, Idle, Message, Records, Schema, State
 from dlt_singer.session import END, Feed, Limits, Rows, Session
 
 STREAMS = ("a", "b", "c")
@@ -50,8 +50,10 @@ def schema(stream: str) -> Schema:
     return Schema(stream, msgspec.Raw(b"{}"))
 
 
-def record(stream: str, number: int = 0, version: int | None = None) -> Record:
-    return Record(stream, msgspec.Raw(json.dumps({"n": number}).encode()), version)
+def record(stream: str, number: int = 0, version: int | None = None) -> Records:
+    records = Records.bare(stream, [json.dumps({"n": number}).encode()])
+    records.version = version
+    return records
 
 
 def state(value: object) -> State:
@@ -286,7 +288,7 @@ def test_a_turn_ends_in_time_however_long_a_tap_trickles(monkeypatch: pytest.Mon
 
 
 def test_a_batch_is_bounded_by_bytes_and_a_larger_record_is_one_of_its_own() -> None:
-    large = Record("a", msgspec.Raw(json.dumps({"n": 1, "text": "x" * 100}).encode()))
+    large = Records.bare("a", [json.dumps({"n": 1, "text": "x" * 100}).encode()])
     session = session_of(Tap([schema("a"), record("a", 0), large, record("a", 2)]), "a", batch_bytes=50)
 
     assert [numbers(batch) for batch in batches_of(session, "a")] == [[0, 1], [2]]

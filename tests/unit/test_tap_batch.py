@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dlt_singer.errors import TapProtocolError
-from dlt_singer.messages import Batch, BatchEncoding, Record
+from dlt_singer.messages import Batch, BatchEncoding, Records
 from dlt_singer.tap.batch import records
 
 
@@ -23,7 +23,7 @@ def batch(*files: Path, form: str = "jsonl", compression: str | None = None, str
 
 
 def texts(found: Batch) -> list[str]:
-    return [bytes(record.record).decode() for record in records(found, Path("/"))]
+    return [bytes(raw).decode() for piece in records(found, Path("/")) for raw in piece.raws]
 
 
 def rows(found: Batch) -> list[object]:
@@ -67,7 +67,7 @@ def test_rows_belong_to_the_stream_whatever_its_name(tmp_path: Path) -> None:
 
     (record,) = records(batch(file, stream='say "hi" %s ß'), Path("/"))
 
-    assert isinstance(record, Record)
+    assert isinstance(record, Records)
     assert record.stream == 'say "hi" %s ß'
 
 

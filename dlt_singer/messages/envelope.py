@@ -74,30 +74,26 @@ class Batch(msgspec.Struct, tag="BATCH", tag_field="type", frozen=True):
     manifest: list[str]
 
 
-class Idle(msgspec.Struct, frozen=True):
-    """The tap had nothing to say for a moment; whoever reads may do something else."""
+Line: TypeAlias = Record | Schema | State | ActivateVersion | Batch
 
-
-Message: TypeAlias = Record | Schema | State | ActivateVersion | Batch | Idle
-
-_envelope: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Record | Schema | State | ActivateVersion | Batch)
+_envelope: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
 _SINGER_TYPES = frozenset({"RECORD", "SCHEMA", "STATE", "ACTIVATE_VERSION", "BATCH"})
 
 
-def parse_message(line: bytes) -> Message:
+def parse_line(line: bytes) -> Line:
     """Read one line of a tap's output.
 
     Args:
         line: The line, with or without its line end.
 
     Returns:
-        The message; never `Idle`.
+        The message.
 
     Raises:
         MessageError: The line is no Singer message. `broken` tells a damaged message from a stray line.
 
     Example:
-        >>> parse_message(b'{"type": "RECORD", "stream": "users", "record": {"id": 1}}').stream
+        >>> parse_line(b'{"type": "RECORD", "stream": "users", "record": {"id": 1}}').stream
         'users'
     """
     try:
@@ -106,7 +102,7 @@ def parse_message(line: bytes) -> Message:
         return _parse_leniently(line)
 
 
-def _parse_leniently(line: bytes) -> Message:
+def _parse_leniently(line: bytes) -> Line:
     """Read what Python's json takes and the strict decoder does not: NaN, lone surrogates, `version: "1"`."""
     if not line.lstrip().startswith(b"{"):
         raise MessageError("It is not a JSON object.", broken=False)
@@ -196,7 +192,7 @@ def _batch(members: dict[str, str]) -> Batch:
     )
 
 
-_BUILDERS: dict[str, Callable[[dict[str, str]], Message]] = {
+_BUILDERS: dict[str, Callable[[dict[str, str]], Line]] = {
     "RECORD": _record,
     "SCHEMA": _schema,
     "STATE": lambda members: State(msgspec.Raw(members["value"].encode())),
