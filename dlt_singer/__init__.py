@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dlt_singer.errors import SingerError, reason_of
-    from dlt_singer.source import discover, run, singer
+    from dlt_singer.source import discover, run, singer, singer_resource
 
-__all__ = ["SingerError", "discover", "reason_of", "run", "singer"]
+__all__ = ["SingerError", "discover", "reason_of", "run", "singer", "singer_resource"]
 
 _HOMES = {
     "SingerError": "dlt_singer.errors",
@@ -26,6 +26,7 @@ _HOMES = {
     "reason_of": "dlt_singer.errors",
     "run": "dlt_singer.source",
     "singer": "dlt_singer.source",
+    "singer_resource": "dlt_singer.source",
 }
 
 

@@ -1,8 +1,24 @@
-"""The public functions: a tap as a dlt source, a run with what belongs after it, and discovery on request."""
+"""The public functions: a tap as a dlt source, a stream as a resource, a run with what belongs after it.
+
+Names are imported when they are first used: `definition` and `overlay` serve who has not imported dlt, too.
+"""
 
 from __future__ import annotations
 
-from dlt_singer.source.factory import discover, singer
-from dlt_singer.source.load import run
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-__all__ = ["discover", "run", "singer"]
+if TYPE_CHECKING:
+    from dlt_singer.source.factory import discover, singer
+    from dlt_singer.source.load import run
+    from dlt_singer.source.resource import singer_resource
+
+__all__ = ["discover", "run", "singer", "singer_resource"]
+
+_HOMES = {"discover": "factory", "run": "load", "singer": "factory", "singer_resource": "resource"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

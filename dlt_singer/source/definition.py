@@ -1,24 +1,27 @@
 """What a call of `singer` defines: a tap, its catalog as selected, and how its streams are read.
 
-Lazy: with streams given or the catalog kept, nothing is started before an extract asks for it.
+Lazy: with streams given or the catalog kept, nothing is started before an extract asks for it. Does not import
+dlt, so that an orchestrator may ask what there is without paying for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
-
-from dlt.extract.resource import DltResource
-from dlt.extract.source import DltSource
+from typing import TYPE_CHECKING
 
 from dlt_singer._types import JSON
 from dlt_singer.catalog import Selection, Stream, users_keys
-from dlt_singer.errors import DiscoveryNeededError
+from dlt_singer.errors import DiscoveryNeededError, SelectionError, UnknownStreamError, did_you_mean
 from dlt_singer.session.slots import Group
 from dlt_singer.session.stream_schema import StreamOptions
 from dlt_singer.tap import BaseCatalog, Tap, TapRun, announce, warn
+
+if TYPE_CHECKING:
+    from dlt.extract.resource import DltResource
+    from dlt.extract.source import DltSource
 
 _NAMED_STREAMS = 6
 
@@ -29,12 +32,58 @@ class Definition:
     Args:
         tap: The tap.
         refresh_catalog: Discover anew, once, even if the catalog is kept.
+        shares_run: Whether streams of other such definitions of an equal tap are read in the same run.
     """
 
-    def __init__(self, tap: Tap, *, refresh_catalog: bool = False) -> None:
+    def __init__(self, tap: Tap, *, refresh_catalog: bool = False, shares_run: bool = False) -> None:
         self.tap = tap
+        self._shares_run = shares_run
         self._refresh_catalog = refresh_catalog
         self._base: BaseCatalog | None = None
+
+    def shares_run_with(self, other: Definition) -> bool:
+        """Return whether one run of the tap serves the streams of both."""
+        return self is other or (self._shares_run and other._shares_run and self.tap == other.tap)
+
+    def streams(self, asked: Sequence[str] | None) -> tuple[str, ...]:
+        """Return the streams to read: those asked for, else the plugin's, else all that are selected.
+
+        Args:
+            asked: Names; checked if the catalog is known.
+
+        Raises:
+            UnknownStreamError: The tap has no such stream, or nothing says which it has.
+            SelectionError: A stream asked for is switched off by a rule.
+            DiscoveryNeededError: The tap would have to be asked, and `discover` is off.
+        """
+        wanted = asked if asked is not None else self.tap.plugin.streams
+        if not wanted:
+            selection = self.selection()
+            if selection is None:
+                raise UnknownStreamError(
+                    f"{self.tap.name} does not say that it has discovery, so its streams are not known.",
+                    "Give streams=[...]; or, in its definition, name a catalog file with 'catalog:', or say "
+                    "'capabilities: [catalog, discover, state]' if it has.",
+                )
+            return selection.streams
+        kept = self.kept_selection()
+        for stream in wanted:
+            if kept is not None and stream not in kept.catalog.by_id:
+                self._refuse_unknown(stream)
+        return tuple(dict.fromkeys(wanted))
+
+    def _refuse_unknown(self, stream: str) -> None:
+        known = self.known_streams()
+        if stream in known:
+            raise SelectionError(
+                f"Stream '{stream}' of {self.tap.name} is switched off by its 'select' rules.",
+                f"Add '{stream}.*' to the rules.",
+            )
+        raise UnknownStreamError(
+            f"{self.tap.name} has no stream '{stream}'. {did_you_mean(stream, known)}".rstrip(),
+            f"Its streams: {', '.join(sorted(known)[:20])}. If it is new, refresh the catalog: "
+            f"singer({self.tap.name!r}, refresh_catalog=True).",
+        )
 
     def kept_selection(self) -> Selection | None:
         """Return the catalog with the user's overrides and rules, if it is known without asking the tap.

@@ -112,8 +112,9 @@ def join(step: HandOver) -> Extract:
         extracts: dict[tuple[int, int], Extract] = context.__dict__.setdefault(_EXTRACTS, {})
         key = (id(step.definition), id(source))
         if key not in extracts:
-            resources = _own_resources(step.definition, source) if source else {step.stream: None}
-            extracts[key] = Extract(step.definition, source, resources)
+            resources, definitions = _own_resources(step, source)
+            extract = Extract(step.definition, source, resources)
+            extracts |= {(id(definition), id(source)): extract for definition in definitions}
         return extracts[key]
 
 
@@ -142,12 +143,22 @@ def _extracted(source: DltSource | None) -> list[DltResource]:
     return source.resources.extracted if source is not None else []
 
 
-def _own_resources(definition: Definition, source: DltSource) -> dict[str, DltResource | None]:
-    """Return the streams of `definition` that this extract reads; users may have renamed or wrapped them."""
+def _own_resources(
+    asking: HandOver, source: DltSource | None
+) -> tuple[dict[str, DltResource | None], set[Definition]]:
+    """Return the streams this extract reads in one run with the one that asks, and whose they are.
+
+    Users may have renamed or wrapped the resources, or collected single ones.
+    """
+    definition = asking.definition
     found: dict[str, DltResource | None] = {}
+    definitions = {definition}
+    if source is None:
+        return {asking.stream: None}, definitions
     for resource in {id(each): each for each in source.resources.extracted}.values():
         for step in _own_steps(resource):
-            if step.definition is definition:
+            if definition.shares_run_with(step.definition):
+                definitions.add(step.definition)
                 other = found.setdefault(step.stream, resource)
                 if other is not resource:
                     raise SelectionError(
@@ -155,7 +166,7 @@ def _own_resources(definition: Definition, source: DltSource) -> dict[str, DltRe
                         f"('{other.name if other else ''}' and '{resource.name}').",
                         "A tap can be read once per run: call singer(...) once for each.",
                     )
-    return found
+    return found, definitions
 
 
 def _own_steps(resource: DltResource) -> list[HandOver]:

@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import inspect
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import dlt
 from dlt.common.schema.utils import normalize_schema_name
-from dlt.extract.items import DataItemWithMeta
 from dlt.extract.resource import DltResource
 from dlt.extract.source import DltSource
 
 from dlt_singer._types import JSON
-from dlt_singer.config import identifier, load_project
-from dlt_singer.config.secret import Setting
 from dlt_singer.errors import SelectionError, UnknownStreamError, did_you_mean
 from dlt_singer.source.definition import Definition
-from dlt_singer.source.extract import join
-from dlt_singer.source.handover import HandOver
-from dlt_singer.source.overlay import dlt_overlays
-from dlt_singer.source.sync import StreamSync
-from dlt_singer.source.table import OURS
-from dlt_singer.tap import Tap
-
-# dlt recurses once for each resource that stops; a thousand in a row overflow its stack.
-_STOPS_IN_A_ROW = 50
+from dlt_singer.source.overlay import tap_of
+from dlt_singer.source.resource import stream_resource
 
 
 def singer(  # noqa: PLR0913 - alto's arguments, and ours by keyword
@@ -89,15 +78,15 @@ def singer(  # noqa: PLR0913 - alto's arguments, and ours by keyword
         "backend": None if backend == "auto" else backend,
         "discover": discover,
     }
-    tap = _tap(source, env, project_dir, {key: value for key, value in arguments.items() if value is not None})
+    tap = tap_of(source, env, project_dir, arguments)
     definition = Definition(tap, refresh_catalog=refresh_catalog)
-    chosen = _streams(definition, [streams] if isinstance(streams, str) else streams)
+    chosen = definition.streams([streams] if isinstance(streams, str) else streams)
     _refuse_unknown_options(definition, chosen, resource_options or {})
     source_kwargs.setdefault("max_table_nesting", tap.plugin.max_table_nesting)
 
     @dlt.source(name=name or normalize_schema_name(source), section="singer", **source_kwargs)
     def tap_source() -> list[DltResource]:
-        return [_resource(definition, stream, (resource_options or {}).get(stream, {})) for stream in chosen]
+        return [stream_resource(definition, stream, (resource_options or {}).get(stream, {})) for stream in chosen]
 
     made = tap_source()
     _refuse_collisions(made)
@@ -123,7 +112,7 @@ def discover(source: str, env: str | None = None, *, project_dir: str | Path | N
         >>> discover("tap-github")  # doctest: +SKIP
         ('issues', 'pull_requests')
     """
-    return _tap(source, env, project_dir, {}).discover().catalog.stream_ids
+    return tap_of(source, env, project_dir, {}).discover().catalog.stream_ids
 
 
 def _check_source_arguments(source_kwargs: Mapping[str, object]) -> None:
@@ -135,47 +124,6 @@ def _check_source_arguments(source_kwargs: Mapping[str, object]) -> None:
             raise TypeError(f"singer() got an unexpected argument '{name}'. {hint}".rstrip())
 
 
-def _tap(
-    name: str, env: str | None, project_dir: str | Path | None, arguments: Mapping[str, JSON | Mapping[str, JSON]]
-) -> Tap:
-    overlay = cast("Mapping[str, Setting]", {identifier(name): arguments} if arguments else {})
-    project = load_project(project_dir, env, overlays=dlt_overlays(overlay))
-    return Tap(project.tap(name), project)
-
-
-def _streams(definition: Definition, asked: Sequence[str] | None) -> Sequence[str]:
-    """Return the streams of the source; those asked for are checked if the catalog is known."""
-    wanted = asked if asked is not None else definition.tap.plugin.streams
-    if not wanted:
-        selection = definition.selection()
-        if selection is None:
-            raise UnknownStreamError(
-                f"{definition.tap.name} does not say that it has discovery, so its streams are not known.",
-                "Give streams=[...]; or, in its definition, name a catalog file with 'catalog:', or say "
-                "'capabilities: [catalog, discover, state]' if it has.",
-            )
-        return selection.streams
-    kept = definition.kept_selection()
-    for stream in wanted:
-        if kept is not None and stream not in kept.catalog.by_id:
-            _refuse_unknown(definition, stream)
-    return tuple(dict.fromkeys(wanted))
-
-
-def _refuse_unknown(definition: Definition, stream: str) -> None:
-    known = definition.known_streams()
-    if stream in known:
-        raise SelectionError(
-            f"Stream '{stream}' of {definition.tap.name} is switched off by its 'select' rules.",
-            f"Add '{stream}.*' to the rules.",
-        )
-    raise UnknownStreamError(
-        f"{definition.tap.name} has no stream '{stream}'. {did_you_mean(stream, known)}".rstrip(),
-        f"Its streams: {', '.join(sorted(known)[:20])}. If it is new, refresh the catalog: "
-        f"singer({definition.tap.name!r}, refresh_catalog=True).",
-    )
-
-
 def _refuse_unknown_options(definition: Definition, chosen: Sequence[str], options: Mapping[str, object]) -> None:
     """Refuse options of a stream that the tap is known not to have; those of a stream left out are fine."""
     known = definition.known_streams()
@@ -185,45 +133,6 @@ def _refuse_unknown_options(definition: Definition, chosen: Sequence[str], optio
                 f"`resource_options` names the stream '{stream}', which {definition.tap.name} does not have.",
                 f"{did_you_mean(stream, known)} Its streams: {', '.join(sorted(known)[:20])}.".lstrip(),
             )
-
-
-def _resource(definition: Definition, stream: str, options: Mapping[str, Any]) -> DltResource:
-    step = HandOver(definition, stream)
-
-    def read() -> Iterator[DataItemWithMeta | list[object] | None]:
-        handled = sys.exc_info()[1]
-        extract = join(step)
-        sync = StreamSync(extract.run(stream))
-        try:
-            for item in sync.items():
-                if item is not None:
-                    extract.stops = 0
-                yield item
-            extract.stops += 1
-            if extract.stops >= _STOPS_IN_A_ROW:
-                extract.stops = 0
-                yield []
-        except GeneratorExit as leaving:
-            # A limit closes one generator; dlt closes all of them while it handles a failure.
-            if _reason(leaving) not in (None, handled):
-                extract.close()
-            raise
-        finally:
-            sync.close()
-
-    merged = {"write_disposition": OURS, **options, "name": options.get("name", stream)}
-    resource = dlt.resource(read, **merged)
-    resource.apply_hints(additional_table_hints={"x-singer": {"tap": definition.tap.name, "stream": stream}})
-    resource.add_step(step)
-    return cast("DltResource", resource)
-
-
-def _reason(leaving: GeneratorExit) -> BaseException | None:
-    """Return what was being handled when a generator was closed, even by one around it (`parallelize`)."""
-    reason: BaseException | None = leaving
-    while isinstance(reason, GeneratorExit):
-        reason = reason.__context__
-    return reason
 
 
 def _refuse_collisions(source: DltSource) -> None:

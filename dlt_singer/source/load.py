@@ -38,6 +38,7 @@ def run(pipeline: dlt.Pipeline, source: DltSource, **run_kwargs: Any) -> LoadInf
         announce(f"{pipeline.pipeline_name}: first loading what an earlier run left pending")
         pipeline.run()
     info = pipeline.run(source, **run_kwargs)
-    for definition in definitions_of(source):
-        keep_committed_state(pipeline, definition.tap)
+    # Single resources of one tap have a definition each.
+    for tap in {(each.tap.project.file, each.tap.name): each.tap for each in definitions_of(source)}.values():
+        keep_committed_state(pipeline, tap)
     return info

@@ -1,0 +1,124 @@
+"""One stream of a tap as a dlt resource: what `singer` makes many of, and `singer_resource` one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import dlt
+from dlt.extract.items import DataItemWithMeta
+from dlt.extract.resource import DltResource
+
+from dlt_singer._types import JSON
+from dlt_singer.source.definition import Definition
+from dlt_singer.source.extract import join
+from dlt_singer.source.handover import HandOver
+from dlt_singer.source.overlay import tap_of
+from dlt_singer.source.sync import StreamSync
+from dlt_singer.source.table import OURS
+
+# dlt recurses once for each resource that stops; a thousand in a row overflow its stack.
+_STOPS_IN_A_ROW = 50
+
+
+def singer_resource(  # noqa: PLR0913 - those of `singer`, by keyword
+    source: str,
+    stream: str,
+    *,
+    name: str | None = None,
+    table_name: str | None = None,
+    env: str | None = None,
+    config: Mapping[str, JSON] | None = None,
+    select: str | Sequence[str] | None = None,
+    metadata: Mapping[str, Mapping[str, JSON]] | None = None,
+    project_dir: str | Path | None = None,
+    **options: Any,  # noqa: ANN401 - dlt's own arguments
+) -> DltResource:
+    """Return one stream of a Singer tap as a dlt resource, for a source of your own.
+
+    Its bookmark is kept in the state of the source that holds it, its table is typed and keyed as with `singer`.
+    Resources of one tap with the same settings that are extracted in one source share one run of the tap.
+
+    Args:
+        source: The tap's name in `alto.yaml`.
+        stream: The stream.
+        name: The resource's name, by default the stream's.
+        table_name: The table, by default named like the resource.
+        env: The environment of `alto.yaml`.
+        config: The tap's settings, over those of `alto.yaml`.
+        select: Rules in place of the tap's own.
+        metadata: Catalog metadata by stream, over that of `alto.yaml`.
+        project_dir: Where `alto.yaml` is; by default the working directory or above it.
+        **options: Arguments of `dlt.resource`, such as `write_disposition`.
+
+    Returns:
+        The resource. Nothing has been started.
+
+    Raises:
+        ConfigError: The project or the tap's definition cannot be used.
+        CatalogError: The stream or a rule does not fit the tap's catalog, if that is known.
+
+    Example:
+        >>> import dlt
+        >>> @dlt.source  # doctest: +SKIP
+        ... def my_source():
+        ...     yield singer_resource("tap-github", "issues", name="github.issues", table_name="issues")
+    """
+    arguments: dict[str, JSON | Mapping[str, JSON]] = {
+        "config": config,
+        "select": [select] if isinstance(select, str) else select,
+        "metadata": metadata,
+    }
+    tap = tap_of(source, env, project_dir, arguments)
+    definition = Definition(tap, shares_run=True)
+    (chosen,) = definition.streams([stream])
+    given = {"name": name, "table_name": table_name, "max_table_nesting": tap.plugin.max_table_nesting, **options}
+    return stream_resource(definition, chosen, {key: value for key, value in given.items() if value is not None})
+
+
+def stream_resource(definition: Definition, stream: str, options: Mapping[str, Any]) -> DltResource:
+    """Return the resource of a stream.
+
+    Args:
+        definition: The source definition it belongs to.
+        stream: The stream.
+        options: Arguments of `dlt.resource`.
+    """
+    step = HandOver(definition, stream)
+
+    def read() -> Iterator[DataItemWithMeta | list[object] | None]:
+        handled = sys.exc_info()[1]
+        extract = join(step)
+        sync = StreamSync(extract.run(stream))
+        try:
+            for item in sync.items():
+                if item is not None:
+                    extract.stops = 0
+                yield item
+            extract.stops += 1
+            if extract.stops >= _STOPS_IN_A_ROW:
+                extract.stops = 0
+                yield []
+        except GeneratorExit as leaving:
+            # A limit closes one generator; dlt closes all of them while it handles a failure.
+            if _reason(leaving) not in (None, handled):
+                extract.close()
+            raise
+        finally:
+            sync.close()
+
+    merged = {"write_disposition": OURS, **options, "name": options.get("name", stream)}
+    resource = dlt.resource(read, **merged)
+    resource.apply_hints(additional_table_hints={"x-singer": {"tap": definition.tap.name, "stream": stream}})
+    resource.add_step(step)
+    return cast("DltResource", resource)
+
+
+def _reason(leaving: GeneratorExit) -> BaseException | None:
+    """Return what was being handled when a generator was closed, even by one around it (`parallelize`)."""
+    reason: BaseException | None = leaving
+    while isinstance(reason, GeneratorExit):
+        reason = reason.__context__
+    return reason
