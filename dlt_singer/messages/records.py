@@ -104,6 +104,9 @@ class Records:
         try:
             found = _records.decode_lines(self.text)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            found = []
+        # Two objects on one line are two to the decoder.
+        if len(found) != self.rows:
             found = [self._record(line, number) for number, line in enumerate(self.text.split(b"\n"))]
         for number, record in enumerate(found):
             if record.stream != self.stream or record.version != self.version:

@@ -78,8 +78,10 @@ def _read_jsonl(stream: str, file: IO[bytes]) -> Iterator[Records]:
 def _check_each(rows: list[bytes]) -> None:
     """Find a broken row while its file is known."""
     try:
-        _rows.decode_lines(b"\n".join(rows))
+        whole = len(_rows.decode_lines(b"\n".join(rows))) == len(rows)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        whole = False
+    if not whole:
         for row in rows:
             # With the same lenience as a tap's own line.
             parse_line(b'{"type":"RECORD","stream":"","record":%s}' % row)

@@ -173,4 +173,4 @@ def test_a_relative_path_starts_where_the_tap_ran(tmp_path: Path) -> None:
 
     (record,) = records(message, tmp_path)
 
-    assert bytes(record.record) == b'{"id": 1}'
+    assert bytes(record.raws[0]) == b'{"id": 1}'
