@@ -46,12 +46,20 @@ class _Parts(io.RawIOBase):
 
     def readinto(self, buffer: Buffer) -> int:
         view = memoryview(buffer)
-        end = min(self._position + len(view), self._size)
-        if end <= self._position:
-            return 0
-        data = self._read(self._position, end)
-        if data is None or len(data) != end - self._position:
-            raise StorageError(f"{self._what} was replaced or removed while it was read.", "Read it again.")
+        data = self._next(len(view))
         view[: len(data)] = data
-        self._position = end
         return len(data)
+
+    def readall(self) -> bytes:
+        # Python's own would ask for 8 kB at a time.
+        return self._next(self._size)
+
+    def _next(self, length: int) -> bytes:
+        start, end = self._position, min(self._position + length, self._size)
+        if end <= start:
+            return b""
+        data = self._read(start, end)
+        if data is None or len(data) != end - start:
+            raise StorageError(f"{self._what} was replaced or removed while it was read.", "Read it again.")
+        self._position = end
+        return data
