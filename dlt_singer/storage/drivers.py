@@ -48,7 +48,7 @@ _S3_OPTIONS = {
     **_UNCACHED,
     "default_block_size": PART_BYTES,
     "max_concurrency": 4,
-    "config_kwargs": {"retries": {"mode": "standard", "total_max_attempts": 2}},
+    "config_kwargs": {"retries": {"mode": "standard", "total_max_attempts": 3}},
 }
 _S3 = Driver('"dlt-singer[s3]"', replaces=True, creates=True, by_prefix=True, cuts_parts=True, options=_S3_OPTIONS)
 _GCS = Driver('"dlt-singer[gcs]"', replaces=True, creates=True, by_prefix=True, cuts_parts=True, options=_UNCACHED)

@@ -60,16 +60,15 @@ class Patience:
 
 def is_transient(err: BaseException) -> bool:
     """Return whether the same request may succeed a moment later."""
-    if isinstance(err, _LASTING):
+    names = {base.__name__ for base in type(err).__mro__}
+    if isinstance(err, _LASTING) or names & _LASTING_NAMES:
         return False
+    # Names go first: the library below may have its own, misleading status for an answer that was cut short.
+    if names & _TRANSIENT_NAMES or isinstance(err, ConnectionError | TimeoutError):
+        return True
     if (status := status_of(err)) is not None:
         return status in _TRANSIENT_STATUS
-    if isinstance(err, ConnectionError | TimeoutError):
-        return True
-    names = {base.__name__ for base in type(err).__mro__}
-    if names & _LASTING_NAMES:
-        return False
-    return bool(names & _TRANSIENT_NAMES) or (isinstance(err, OSError) and err.errno in _TRANSIENT_ERRNO)
+    return isinstance(err, OSError) and err.errno in _TRANSIENT_ERRNO
 
 
 def status_of(err: BaseException) -> int | None:

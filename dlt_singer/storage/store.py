@@ -149,21 +149,21 @@ class Store:
     def create(self, key: str, data: bytes) -> bool:
         """Store `data` under `key` unless there is an object already.
 
-        Where `creates_exclusively` is false, two who create at the same moment may both be told that they have, so
-        nothing but saved work may depend on it.
+        Two who create equal objects both succeed: a lock must hold what only its holder would write. Where
+        `creates_exclusively` is false, two who create at the same moment may both be told that they have; only
+        saved work may depend on it.
 
         Returns:
-            Whether the object is there now because of this call.
+            Whether the object under `key` is this one now.
         """
-        tried = False
 
         def work(fs: AbstractFileSystem, path: str) -> bool:
-            nonlocal tried
-            again, tried = tried, True
             if create_object(fs, path, data, self._access.driver):
                 return True
-            # The answer to an earlier try may have been lost on its way.
-            return again and bytes(fs.cat_file(path)) == data
+            # The answer to an earlier try, of ours or of the driver's, may have been lost on its way.
+            with suppress(FileNotFoundError):
+                return bytes(fs.cat_file(path)) == data
+            return False
 
         return self._access.do(f"create '{key}'", key, work)
 
