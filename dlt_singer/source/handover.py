@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from dlt.extract.items import DataItemWithMeta
 from dlt.extract.items_transform import ItemTransform
 
 from dlt_singer.source.definition import Definition
 from dlt_singer.source.sync import Delivery
 from dlt_singer.source.table import Delivered, DeliveredHints, DeliveredTable
+
+
+class _Pause:
+    """Marks an item that is none."""
+
+
+def pause() -> DataItemWithMeta:
+    """Return an item that makes dlt come back from its recursion and that no table sees.
+
+    Without the mark dlt would write it with the resource's own hints: the table would lose those of its stream.
+    """
+    return DataItemWithMeta(_Pause(), [])
 
 
 class HandOver(ItemTransform[object, dict[str, object]]):
@@ -28,7 +41,9 @@ class HandOver(ItemTransform[object, dict[str, object]]):
         self.stream = stream
 
     def __call__(self, item: object, meta: object = None) -> object:
-        """Pass the item on."""
+        """Pass the item on, unless it is none."""
+        if isinstance(meta, _Pause):
+            return None
         if isinstance(meta, (DeliveredHints, DeliveredTable, Delivered)) and isinstance(meta.delivery, Delivery):
             meta.delivery.sync.arrived(meta.delivery)
         return item

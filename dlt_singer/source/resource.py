@@ -14,7 +14,7 @@ from dlt.extract.resource import DltResource
 from dlt_singer._types import JSON
 from dlt_singer.source.definition import Definition
 from dlt_singer.source.extract import join
-from dlt_singer.source.handover import HandOver
+from dlt_singer.source.handover import HandOver, pause
 from dlt_singer.source.overlay import tap_of
 from dlt_singer.source.sync import StreamSync
 from dlt_singer.source.table import OURS
@@ -88,19 +88,22 @@ def stream_resource(definition: Definition, stream: str, options: Mapping[str, A
     """
     step = HandOver(definition, stream)
 
-    def read() -> Iterator[DataItemWithMeta | list[object] | None]:
+    def read() -> Iterator[DataItemWithMeta | None]:
         handled = sys.exc_info()[1]
         extract = join(step)
         sync = StreamSync(extract.run(stream))
         try:
             for item in sync.items():
+                held = [item]
                 if item is not None:
                     extract.stops = 0
-                yield item
+                # Kept nowhere here: thousands of other streams may have their turn before this goes on.
+                del item
+                yield held.pop()
             extract.stops += 1
             if extract.stops >= _STOPS_IN_A_ROW:
                 extract.stops = 0
-                yield []
+                yield pause()
         except GeneratorExit as leaving:
             # A limit closes one generator; dlt closes all of them while it handles a failure.
             if _reason(leaving) not in (None, handled):

@@ -90,11 +90,11 @@ class StreamSync:
             if batch is None:
                 yield None
                 continue
-            shape = self._shape_of(batch.schema)
             delivery = Delivery(self, batch)
-            rows = self._rows(shape, delivery)
-            if rows:
-                yield self._item(shape, rows, delivery)
+            items = self._items_of(delivery)
+            while items:
+                # Kept nowhere here: thousands of other streams may have their turn before this goes on.
+                yield items.pop()
             self.hand_over(delivery)
         with session.lock:
             self._complete = True
@@ -147,6 +147,13 @@ class StreamSync:
                     before.get("remembered"), before.get("greatest"), self._shape.replication_key
                 )
         return self._shape
+
+    def _items_of(self, delivery: Delivery) -> list[DataItemWithMeta]:
+        """Return the item of a batch, whose text is let go; none if no row of it is new."""
+        shape = self._shape_of(delivery.batch.schema)
+        rows = self._rows(shape, delivery)
+        delivery.batch.pieces = []
+        return [self._item(shape, rows, delivery)] if rows else []
 
     def _rows(self, shape: StreamSchema, delivery: Delivery) -> list[dict[str, object]]:
         rows = shape.rows(delivery.batch)
