@@ -49,6 +49,10 @@ lowest: ## Run all tests with the lowest versions of our dependencies
 	@python=$$(scripts/python 3.10 3.11 3.12) || { echo "Needs a CPython from 3.10 to 3.12."; exit 1; }; \
 	$(MAKE) test VENV=.venvs/lowest PYTHON=$$python CONSTRAINTS=constraints/lowest.txt
 
+.PHONY: bench
+bench: $(VENV)/.duckdb ## Measure all workloads beside their peers and write the figures down (hours; 25 GB of disk)
+	$(BIN)/python -m benchmarks --write
+
 .PHONY: lock
 lock: ## Pin all dependencies anew, at their newest and at their lowest (needs uv)
 	$(PIN) --all-extras --upgrade --output-file constraints/latest.txt
@@ -60,7 +64,7 @@ PIN = uv pip compile pyproject.toml --quiet --universal --python-version 3.10 --
 
 .PHONY: clean
 clean: ## Remove environments, caches and everything that was loaded or built
-	rm -rf .venv .venvs .alto .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	rm -rf .venv .venvs .benchmarks .alto .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
 	rm -f *.duckdb *.duckdb.wal
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
