@@ -5,26 +5,20 @@ Needs a client_id, client_secret and refresh_token; .dlt/example.secrets.toml sh
 
 from __future__ import annotations
 
-import sys
-
-import dlt
-from dlt.pipeline.exceptions import PipelineStepFailed
-
-from dlt_singer import SingerError, reason_of, run, singer
+from dlt_singer import singer
+from dlt_singer.orchestra import Invocation, script
 
 STREAMS = ["workspaces", "teams", "users", "projects", "sections", "tags", "tasks", "stories"]
 
 
-def main() -> None:
+def load(invocation: Invocation) -> None:
     """Load what is new, then show how much there is."""
-    pipeline = dlt.pipeline("asana", dataset_name="raw")
-    print(run(pipeline, singer("tap-asana", streams=STREAMS)))
+    source = singer("tap-asana", streams=invocation.streams or STREAMS, env=invocation.env)
+    pipeline = invocation.pipeline("asana", dataset_name="raw")
+    print(invocation.run(pipeline, source))
     for table, rows in pipeline.dataset().row_counts().fetchall():
         print(f"    {table:<24}{rows:>9,} rows")
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (SingerError, PipelineStepFailed) as failure:
-        sys.exit(str(reason_of(failure) or failure))
+    script(load)

@@ -5,24 +5,17 @@ alto.yaml says which of the series in series.json are loaded (`select`), and for
 
 from __future__ import annotations
 
-import sys
-
-import dlt
-from dlt.pipeline.exceptions import PipelineStepFailed
-
-from dlt_singer import SingerError, reason_of, run, singer
+from dlt_singer import singer
+from dlt_singer.orchestra import Invocation, script
 
 
-def main() -> None:
+def load(invocation: Invocation) -> None:
     """Load every selected series, then show how much there is of each."""
-    pipeline = dlt.pipeline("bls", dataset_name="raw")
-    print(run(pipeline, singer("tap-bls")))
+    pipeline = invocation.pipeline("bls", dataset_name="raw")
+    print(invocation.run(pipeline, singer("tap-bls", streams=invocation.streams, env=invocation.env)))
     for table, rows in pipeline.dataset().row_counts().fetchall():
         print(f"    {table:<24}{rows:>9,} rows")
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (SingerError, PipelineStepFailed) as failure:
-        sys.exit(str(reason_of(failure) or failure))
+    script(load)

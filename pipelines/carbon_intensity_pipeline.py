@@ -1,35 +1,35 @@
 """Load the carbon intensity of Great Britain's electricity, by region and half-hour, and the fuels behind it.
 
 python pipelines/carbon_intensity_pipeline.py                            a simulated week that ships with the tap
-ALTO_ENV=live python pipelines/carbon_intensity_pipeline.py              the real last seven days, then what is new
-DESTINATION_TYPE=postgres python pipelines/carbon_intensity_pipeline.py  into any destination dlt has
+python pipelines/carbon_intensity_pipeline.py --env live                 the real last seven days, then what is new
+python pipelines/carbon_intensity_pipeline.py --streams region           one table, with bookmarks of its own
+python pipelines/carbon_intensity_pipeline.py --destination postgres     into any destination dlt has
 """
 
 from __future__ import annotations
 
-import os
-import sys
-
 import dlt
-from dlt.pipeline.exceptions import PipelineStepFailed
 
-from dlt_singer import SingerError, reason_of, run, singer
+from dlt_singer import singer
+from dlt_singer.orchestra import Invocation, script
 
 STREAMS = ["region", "entry", "generationmix"]
 # Region 18 is all of Great Britain.
 SHARES = "SELECT fuel, avg(perc) FROM generationmix WHERE regionid = 18 GROUP BY fuel ORDER BY 2 DESC"
 
 
-def main() -> None:
+def load(invocation: Invocation) -> None:
     """Load what is new, then show what is there."""
     # The simulated week and the real thing must not meet in one table: each environment has its own pipeline.
-    env = os.environ.get("ALTO_ENV", "default")
+    env = invocation.env or "default"
     name = "carbon_intensity" if env == "default" else f"carbon_intensity_{env}"
-    # The destination is `destination_type` of .dlt/config.toml.
-    pipeline = dlt.pipeline(name, dataset_name="raw")
-    print(run(pipeline, singer("tap-carbon-intensity", streams=STREAMS)))
+    source = singer("tap-carbon-intensity", streams=invocation.streams or STREAMS, env=invocation.env)
+    # The destination is `destination_type` of .dlt/config.toml, if nobody said another one.
+    pipeline = invocation.pipeline(name, dataset_name="raw")
+    print(invocation.run(pipeline, source))
     show_tables(pipeline)
-    show_fuels(pipeline)
+    if {"entry", "generationmix"} <= set(source.resources):
+        show_fuels(pipeline)
 
 
 def show_tables(pipeline: dlt.Pipeline) -> None:
@@ -54,7 +54,4 @@ def show_fuels(pipeline: dlt.Pipeline) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (SingerError, PipelineStepFailed) as failure:
-        sys.exit(str(reason_of(failure) or failure))
+    script(load)
