@@ -53,7 +53,8 @@ class Slots:
         before = cast("Slot", resource.get(SLOT) or {}).get("rest_hash")
         resource[SLOT] = {**slot, "tap": self._tap, "stream": stream}
         if before is not None and before != slot.get("rest_hash"):
-            others = (cast("Slot", other.get(SLOT) or {}) for other in states.values())
+            # Streams come in the order of their slots, so who still has the old one stands at the end.
+            others = (cast("Slot", other.get(SLOT) or {}) for other in reversed([*states.values()]))
             if not any(other.get("rest_hash") == before for other in others):
                 self.shared.pop(before, None)
 
