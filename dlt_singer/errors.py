@@ -18,6 +18,9 @@
     │   └── SchemaError              a stream's schema that makes no table
     ├── StateError                   a state that cannot be changed as asked
     ├── StorageError                 the store said no
+    ├── ReservoirError               a reservoir, or what was asked of it, cannot be used
+    │   ├── LineageError             several lineages, or none of the name given
+    │   └── DamagedReservoirError    a file or a record that is missing, changed or too new
     ├── ProcessError                 a process could not be started or was lost
     ├── MessageError                 a line that is no Singer message
     └── TapError                     a run of a tap failed; nothing was committed
@@ -116,6 +119,26 @@ class StateError(SingerError):
 
 class StorageError(SingerError):
     """The store could not be read or written."""
+
+
+class ReservoirError(SingerError):
+    """A reservoir, or what was asked of it, cannot be used as it is."""
+
+
+class LineageError(ReservoirError):
+    """A stream has several lineages of runs, or none of the name given."""
+
+
+class DamagedReservoirError(ReservoirError):
+    """A file or a record of the reservoir is missing, changed, or of a newer version.
+
+    Attributes:
+        path: Which one.
+    """
+
+    def __init__(self, reason: str, remedy: str = "", *, path: str) -> None:
+        self.path = path
+        super().__init__(reason, remedy)
 
 
 class ProcessError(SingerError):

@@ -31,6 +31,7 @@ __all__ = [
     "Message",
     "Record",
     "Records",
+    "Restart",
     "Schema",
     "State",
     "parse_line",
@@ -41,4 +42,23 @@ class Idle(msgspec.Struct, frozen=True):
     """The tap had nothing to say for a moment; whoever reads may do something else."""
 
 
-Message: TypeAlias = Records | Schema | State | ActivateVersion | Batch | Idle
+class Restart(msgspec.Struct, frozen=True):
+    """From here on a stream is read anew from a bookmark: rows at the bookmark come again.
+
+    Attributes:
+        stream: The stream.
+        remembered: Hashes with counts of those rows, as a run that was committed left them; None if there were
+            too many.
+        greatest: The replication value they have.
+        committed: Whether the two say anything; otherwise they are what has been handed over in this run.
+        renewed: The rows of the table do not count any more: it begins anew.
+    """
+
+    stream: str
+    remembered: dict[str, int] | None = None
+    greatest: object = None
+    committed: bool = False
+    renewed: bool = False
+
+
+Message: TypeAlias = Records | Schema | State | ActivateVersion | Batch | Idle | Restart

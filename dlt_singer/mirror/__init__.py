@@ -1,0 +1,14 @@
+"""The reservoir: a tap's messages stored as they pass, and read back. Everything between is `Iterator[Message]`.
+
+In: messages, a store. Out: the same messages, now or years later. Knows no dlt, decides nothing about which runs
+count (`runs` does), and changes no object once it is written.
+"""
+
+from __future__ import annotations
+
+from dlt_singer.mirror.folder import Reservoir, Survey
+from dlt_singer.mirror.record import Recorder
+from dlt_singer.mirror.replay import Extent, replay, replay_files, replay_stream
+from dlt_singer.mirror.writer import Limits
+
+__all__ = ["Extent", "Limits", "Recorder", "Reservoir", "Survey", "replay", "replay_files", "replay_stream"]

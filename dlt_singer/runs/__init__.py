@@ -1,0 +1,47 @@
+"""Records of runs in the reservoir: what is written of a run, which runs count, what a replay or a resume may take.
+
+In: decoded records. Out: chains of runs, plans. Pure: no disk, no clock, no dlt.
+"""
+
+from __future__ import annotations
+
+from dlt_singer.runs.lineage import Chain, follow
+from dlt_singer.runs.plan import Cursor, Manner, Plan, Window, plan
+from dlt_singer.runs.records import (
+    FORMAT,
+    NULL,
+    Checkpoint,
+    Manifest,
+    RunStart,
+    StoredFile,
+    StreamEnd,
+    StreamStart,
+    decode,
+    encode,
+)
+from dlt_singer.runs.resume import ATTEMPTS, Progress, Resumption, Unfinished, resumption
+
+__all__ = [
+    "ATTEMPTS",
+    "FORMAT",
+    "NULL",
+    "Chain",
+    "Checkpoint",
+    "Cursor",
+    "Manifest",
+    "Manner",
+    "Plan",
+    "Progress",
+    "Resumption",
+    "RunStart",
+    "StoredFile",
+    "StreamEnd",
+    "StreamStart",
+    "Unfinished",
+    "Window",
+    "decode",
+    "encode",
+    "follow",
+    "plan",
+    "resumption",
+]

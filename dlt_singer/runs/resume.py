@@ -1,0 +1,191 @@
+"""What a run may take over from one that died: which rows count, and the STATE the tap goes on from. Pure.
+
+Only streams whose own part of the STATE has moved, and can be told from the rest of it, are taken; the tap reads
+the others again. Where that cannot be told, nothing is taken, and the reason is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from dlt_singer._types import JSON
+from dlt_singer.runs.records import NULL, Checkpoint, Manifest, RunStart, StoredFile
+
+ATTEMPTS = 3
+"""So often a run is taken over without getting further; then something in it may be what ends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A run that never was committed.
+
+    Attributes:
+        start: How it began.
+        checkpoints: What it had stored, in order.
+        limited: Streams that were not read to their end on purpose.
+    """
+
+    start: RunStart
+    checkpoints: tuple[Checkpoint, ...] = ()
+    limited: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, start: RunStart, checkpoints: Collection[Checkpoint]) -> Unfinished:
+        """Return a run as far as its checkpoints follow one another."""
+        numbered = {checkpoint.number: checkpoint for checkpoint in checkpoints}
+        first = (start.taken,) if start.taken is not None else ()
+        following: list[Checkpoint] = []
+        while (checkpoint := numbered.get(len(following) + 1)) is not None:
+            following.append(checkpoint)
+        return cls(start, (*first, *following))
+
+    @classmethod
+    def of_manifest(cls, manifest: Manifest) -> Unfinished:
+        """Return a run that ended well, but that the pipeline has lost."""
+        whole = Checkpoint(
+            manifest.run,
+            1,
+            manifest.files,
+            manifest.state,
+            {name: end.messages for name, end in manifest.streams.items()},
+            manifest.ended_at,
+            versions={name: end.versions for name, end in manifest.streams.items()},
+            ended=True,
+        )
+        limited = frozenset(name for name, end in manifest.streams.items() if not end.complete)
+        return cls(manifest.start, (whole,), limited)
+
+    @property
+    def newest(self) -> Checkpoint | None:
+        """The last checkpoint that covers a STATE."""
+        found = [checkpoint for checkpoint in self.checkpoints if checkpoint.state != NULL]
+        return found[-1] if found else None
+
+    @property
+    def got_further(self) -> bool:
+        """Whether it stored anything of its own that a STATE covers."""
+        newest = self.newest
+        return newest is not None and newest is not self.start.taken
+
+    def files(self, taken: Mapping[str, int]) -> tuple[StoredFile, ...]:
+        """Return the files of streams up to so many messages of each."""
+        found = [file for checkpoint in self.checkpoints for file in checkpoint.files]
+        return tuple(
+            replace(file, used=min(file.counted, taken[file.stream] - file.first))
+            for file in found
+            if file.stream in taken and file.first < taken[file.stream]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One stream's part of two states.
+
+    Attributes:
+        before: As the pipeline has committed it.
+        after: As the run that died had come to.
+    """
+
+    before: JSON
+    after: JSON
+
+    @property
+    def moved(self) -> bool:
+        """Whether the stream has a bookmark of its own, and it moved."""
+        return self.after is not None and self.after != self.before
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """What is taken over, or why not.
+
+    Attributes:
+        run: The run that died.
+        taken: How many messages of each stream are taken.
+        files: The files they are in.
+        refused: Why nothing is taken; empty if something is.
+        left: Streams whose rows are read again, with the reason.
+    """
+
+    run: str
+    taken: Mapping[str, int]
+    files: tuple[StoredFile, ...] = ()
+    refused: str = ""
+    left: tuple[str, ...] = ()
+
+
+def resumption(
+    dead: Unfinished,
+    now: RunStart,
+    progress: Mapping[str, Progress],
+    *,
+    rest_moved: bool,
+) -> Resumption:
+    """Return what a run takes over.
+
+    Args:
+        dead: The run that died, with a checkpoint that covers a STATE.
+        now: The run that begins.
+        progress: The bookmarks of the streams of `now`.
+        rest_moved: Whether what belongs to no stream differs between the two states.
+    """
+    newest = dead.newest
+    if newest is None:
+        return Resumption(dead.start.run, {}, refused="it had stored nothing that a STATE covers")
+    if reason := _differs(dead.start, now):
+        return Resumption(dead.start.run, {}, refused=reason)
+    left = {name: reason for name in now.streams if (reason := _left(name, dead, now, progress[name]))}
+    taken = {name: newest.covers.get(name, 0) for name in now.streams if name not in left}
+    others = set(dead.start.streams) - set(now.streams)
+    if rest_moved and (left or others):
+        reason = "; ".join(f"'{name}': {why}" for name, why in left.items()) or "it was of other streams"
+        return Resumption(
+            dead.start.run, {},
+            refused=f"what its STATE holds besides the streams' own bookmarks has moved, too ({reason})",
+        )  # fmt: skip
+    if not taken:
+        reason = "; ".join(f"'{name}': {why}" for name, why in left.items())
+        return Resumption(dead.start.run, {}, refused=reason)
+    return Resumption(
+        dead.start.run, taken, dead.files(taken), left=tuple(f"'{name}': {why}" for name, why in left.items())
+    )
+
+
+def _differs(dead: RunStart, now: RunStart) -> str:
+    if dead.place != now.place:
+        return "it loaded into another place"
+    if dead.plugin_key != now.plugin_key:
+        return "the tap's program or settings have changed since"
+    if dead.catalog_hash != now.catalog_hash:
+        return "what is selected has changed since"
+    if dead.masks != now.masks:
+        return "the masks have changed since"
+    return ""
+
+
+def _left(name: str, dead: Unfinished, now: RunStart, progress: Progress) -> str:
+    """Return why a stream's rows are read again; empty if they are taken."""
+    theirs, ours = dead.start.streams.get(name), now.streams[name]
+    if theirs is None:
+        return "it was not read then"
+    reasons = {
+        "it continued another run": (theirs.parent, theirs.bookmark) != (ours.parent, ours.bookmark),
+        "it was limited": name in dead.limited,
+        "a full table is read whole": theirs.replication_method == "FULL_TABLE",
+        "its tap says that its progress is not resumable (progress_markers)": _holds_markers(progress.after),
+        "its bookmark had not moved": not progress.moved,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")
+
+
+def _holds_markers(value: JSON) -> bool:
+    match value:
+        case Mapping():
+            return "progress_markers" in value or any(map(_holds_markers, value.values()))
+        case list() | tuple():
+            return any(map(_holds_markers, value))
+        case _:
+            return False
