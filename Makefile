@@ -64,7 +64,7 @@ PIN = uv pip compile pyproject.toml --quiet --universal --python-version 3.10 --
 
 .PHONY: clean
 clean: ## Remove environments, caches and everything that was loaded or built
-	rm -rf .venv .venvs .benchmarks .alto .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	rm -rf .venv .venvs .benchmarks .cache .alto .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
 	rm -f *.duckdb *.duckdb.wal *.duckdb.lock
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dlt_singer.catalog.model import Breadcrumb, Catalog, PropertyPath, Stream
-from dlt_singer.catalog.overrides import users_keys, with_metadata, with_schema
+from dlt_singer.catalog.overrides import users_keys, users_mapping, with_metadata, with_schema
 from dlt_singer.catalog.selection import Selection, narrow, select
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "narrow",
     "select",
     "users_keys",
+    "users_mapping",
     "with_metadata",
     "with_schema",
 ]

@@ -18,13 +18,15 @@ _LIFTED = {
     "replication-key": "replication_key",
     "table-key-properties": "key_properties",
 }
+_NOT_FOR_TAPS = ("selected", "dagster")
+"""Selection is the business of `select`; how an orchestrator shows a stream is none of the tap's."""
 
 
 def with_metadata(catalog: Catalog, overrides: Mapping[str, JSONObject]) -> tuple[Catalog, tuple[str, ...]]:
     """Merge values into the metadata of streams and properties.
 
     `replication-method`, `replication-key` and the keys (`key-properties` or `table-key-properties`) are also set
-    on the stream itself, where older taps look; `selected` is left to `select`.
+    on the stream itself, where older taps look; `selected` is left to `select`, `dagster` to the assets.
 
     Args:
         catalog: What the tap discovered.
@@ -85,10 +87,24 @@ def users_keys(overrides: Mapping[str, JSONObject], stream: str) -> tuple[str, .
     return tuple(map(str, keys)) if isinstance(keys, Sequence) and not isinstance(keys, str) else ()
 
 
+def users_mapping(overrides: Mapping[str, JSONObject], stream: str, key: str) -> dict[str, JSON]:
+    """Return what `metadata` says of a stream under a key that holds a mapping, later rules over earlier ones.
+
+    >>> users_mapping({"*": {"dagster": {"a": 1, "b": 1}}, "users": {"dagster": {"b": 2}}}, "users", "dagster")
+    {'a': 1, 'b': 2}
+    """
+    found: dict[str, JSON] = {}
+    for text, values in overrides.items():
+        rule, value = parse_rule(text, (stream,)), values.get(key)
+        if not rule.path and rule.matches_stream(stream) and isinstance(value, Mapping):
+            found |= value
+    return found
+
+
 def _normal(values: JSONObject) -> JSONObject:
     hyphenated = {key.replace("_", "-") if key in _LIFTED.values() else key: value for key, value in values.items()}
     renamed = {"table-key-properties" if k == "key-properties" else k: v for k, v in hyphenated.items()}
-    return {key: value for key, value in renamed.items() if key != "selected"}
+    return {key: value for key, value in renamed.items() if key not in _NOT_FOR_TAPS}
 
 
 def _check_method(key: str, values: JSONObject) -> None:

@@ -95,7 +95,7 @@ class Extract:
 
 def definitions_of(source: DltSource) -> set[Definition]:
     """Return the definitions whose streams a source holds."""
-    return {step.definition for resource in source.resources.values() for step in _own_steps(resource)}
+    return {step.definition for resource in source.resources.values() for step in own_steps(resource)}
 
 
 def join(step: HandOver) -> Extract:
@@ -156,7 +156,7 @@ def _own_resources(
     if source is None:
         return {asking.stream: None}, definitions
     for resource in {id(each): each for each in source.resources.extracted}.values():
-        for step in _own_steps(resource):
+        for step in own_steps(resource):
             if definition.shares_run_with(step.definition):
                 definitions.add(step.definition)
                 other = found.setdefault(step.stream, resource)
@@ -169,6 +169,7 @@ def _own_resources(
     return found, definitions
 
 
-def _own_steps(resource: DltResource) -> list[HandOver]:
+def own_steps(resource: DltResource) -> list[HandOver]:
+    """Return our steps of a resource: one if it is a stream of a tap, whatever its name is now."""
     # dlt offers no public way to see a resource's steps.
     return [step for step in resource._pipe.steps if isinstance(step, HandOver)]  # noqa: SLF001

@@ -86,6 +86,28 @@ def committed_states(pipeline_state: TPipelineState | Mapping[str, object]) -> d
     return {tap: group_streams(streams, shared)[0].state for tap, streams in slots.items()}
 
 
+def committed_bookmark(pipeline_state: TPipelineState | Mapping[str, object], tap: str, stream: str) -> JSON:
+    """Return where a stream stands in a pipeline's state: its part of the Singer state, else the part of none.
+
+    Args:
+        pipeline_state: `pipeline.state`.
+        tap: The tap's name.
+        stream: The stream.
+
+    Returns:
+        The tap's own value; None for a stream that has not been loaded, or has no bookmark.
+    """
+    for source in _source_states(pipeline_state):
+        shared = cast("Mapping[str, JSON]", source.get(SLOT) or {})
+        for resource in cast("Mapping[str, Mapping[str, JSON]]", source.get("resources") or {}).values():
+            slot = cast("Slot | None", resource.get(SLOT))
+            if slot and (slot["tap"], slot["stream"]) == (tap, stream):
+                if "part" in slot:
+                    return slot["part"]["value"]
+                return (shared.get(slot["rest_hash"]) if "rest_hash" in slot else slot.get("rest")) or None
+    return None
+
+
 def _source_states(pipeline_state: TPipelineState | Mapping[str, object]) -> Iterator[Mapping[str, JSON]]:
     sources = pipeline_state.get("sources") or {}
     yield from cast("Mapping[str, Mapping[str, JSON]]", sources).values()

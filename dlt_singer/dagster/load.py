@@ -1,0 +1,98 @@
+"""What a step does: starts a tap for the streams that were asked for, loads them, reports each as materialised.
+
+A tap that fails fails the step with the tap's own reason. Pipelines, sources and schemas are made anew each time,
+so one process may run a step as often as it likes. State is restored from the destination: a worker needs no disk
+that lasts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+
+from dlt_singer.errors import SingerError, reason_of
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLoad:
+    """A pipeline and the streams it may be asked for; making one starts nothing.
+
+    Attributes:
+        tap: The tap's name.
+        streams: Stream by asset.
+        pipeline_name: The pipeline, and the name of Dagster's step.
+        source_name: The name under which dlt keeps state and schema.
+        dataset_name: Where the tables go.
+        destination: Anything `dlt.pipeline` takes; None asks dlt's configuration.
+        pipeline_options: Further arguments of `dlt.pipeline`.
+        source_options: Further arguments of `singer`.
+        count_rows: Whether tables are counted after the load.
+    """
+
+    tap: str
+    streams: Mapping[dg.AssetKey, str]
+    pipeline_name: str
+    source_name: str
+    dataset_name: str
+    destination: Any = None
+    pipeline_options: Mapping[str, Any] = field(default_factory=dict)
+    source_options: Mapping[str, Any] = field(default_factory=dict)
+    count_rows: bool = False
+
+    def run(self, context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+        """Load the selected streams.
+
+        Args:
+            context: The step's.
+
+        Yields:
+            A result for each stream, once all of them are loaded.
+
+        Raises:
+            Failure: The tap, or what belongs to it, failed; the reason is the failure's description.
+        """
+        import dlt
+
+        from dlt_singer.dagster.report import Report
+        from dlt_singer.source import run, singer
+
+        asked = {key: stream for key, stream in self.streams.items() if key in context.selected_asset_keys}
+        try:
+            source = singer(
+                self.tap, streams=list(asked.values()), name=self.source_name, **dict(self.source_options)
+            )
+            pipeline = dlt.pipeline(
+                self.pipeline_name,
+                destination=self.destination,
+                dataset_name=self.dataset_name,
+                **self.pipeline_options,
+            )
+            # What a worker with an empty disk starts from; the run would restore it, too, but too late to be told.
+            pipeline.sync_destination()
+            report = Report(pipeline, source, self.tap, list(asked.values()))
+            info = run(pipeline, source, refresh=context.op_execution_context.op_config.get("refresh"))
+        except Exception as failure:
+            reason = reason_of(failure)
+            if reason is None:
+                raise
+            raise self._failure(reason, list(asked.values())) from failure
+        for key, stream in asked.items():
+            metadata = report.metadata(info, stream)
+            if self.count_rows:
+                metadata |= report.row_count(stream, context.log.warning)
+            yield dg.MaterializeResult(asset_key=key, metadata=metadata)
+
+    def _failure(self, reason: SingerError, streams: list[str]) -> dg.Failure:
+        return dg.Failure(
+            str(reason),
+            {
+                "tap": self.tap,
+                "streams": streams,
+                "error": type(reason).__name__,
+                "reason": reason.reason,
+                **({"remedy": reason.remedy} if reason.remedy else {}),
+            },
+        )
