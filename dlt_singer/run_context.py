@@ -1,17 +1,19 @@
-"""dlt's run context for a project with `data_dir`: each clone keeps its own pipelines and its own local files.
+"""What dlt asks its plugins: where it runs, and which commands they add.
 
-In: dlt's question where it runs, asked when a context is first needed. Out: a context rooted at the project, or
-None for dlt's own. Imports nothing of ours until a project file is found; `DLT_*` variables and workspaces win.
+A project with `data_dir` gets a run context of its own, so that each clone keeps its own pipelines and local files;
+`DLT_*` variables and workspaces win. `dlt singer` is our command line. Imports nothing of ours until it is needed.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from dlt.common import known_env
-from dlt.common.configuration.plugins import hookimpl
+from dlt.common.configuration.plugins import SupportsCliCommand, hookimpl
 from dlt.common.runtime.run_context import DOT_DLT, RunContext
 
 _PROJECT_FILES = ("alto.yaml", "alto.yml", "alto.toml", "alto.json")
@@ -64,6 +66,45 @@ def plug_run_context(run_dir: str | None, runtime_kwargs: Mapping[str, object] |
     # load into another clone's pipeline. Whatever else is wrong in it is for those who use it to say.
     data_dir = read_data_dir(file)
     return None if data_dir is None else SingerRunContext(str(file.parent), str(data_dir))
+
+
+class SingerCommand(SupportsCliCommand):
+    """`dlt singer …`: the words after it are those of `dlt-singer`."""
+
+    command = "singer"
+    help_string = "Load with Singer taps: build, discover, run them, look at their state"
+    description = "The command line of dlt-singer."
+    docs_url = None
+
+    def configure_parser(self, parser: argparse.ArgumentParser) -> None:
+        """Take every word; show our help for help."""
+        from dlt_singer.cli.grammar import build_parser
+
+        ours = build_parser("dlt singer")
+        parser.format_help = ours.format_help  # type: ignore[method-assign]  # the parser is dlt's
+        # Options before the command are refused by dlt's parser unless it knows them.
+        parser.add_argument("--version", action="store_true")
+        parser.add_argument("--project-dir", "-r", "--root", "--env", action="append")
+        parser.add_argument("--quiet", "-q", action="store_true")
+        parser.add_argument("words", nargs=argparse.REMAINDER)
+
+    def execute(self, _: argparse.Namespace) -> None:
+        """Run the command and end with its exit code."""
+        from dlt_singer.cli import main
+
+        # dlt takes options such as --yes and --debug out of what it hands on.
+        words = sys.argv[sys.argv.index(self.command) + 1 :]
+        sys.exit(main(words, program=f"dlt {self.command}"))
+
+
+@hookimpl
+def plug_cli(host: str) -> type[SupportsCliCommand] | None:
+    """Return our command for `dlt`; other programs of dlt's do not get it.
+
+    Args:
+        host: The program.
+    """
+    return SingerCommand if host == "dlt" else None
 
 
 def _project_file(start: Path) -> Path | None:

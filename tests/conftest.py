@@ -19,3 +19,8 @@ def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith(("ALTO_", "SOURCES__", "DESTINATION__", "DLT_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let golden files be written anew, to be reviewed as a diff."""
+    parser.addoption("--update-golden", action="store_true", help="write the golden screens anew")

@@ -6,6 +6,16 @@ Building is the only thing here that takes time, and it says so.
 
 from dlt_singer.pex.cache import PluginBuild
 from dlt_singer.pex.keys import local_contents
-from dlt_singer.pex.plugin import PluginExecutable, executable, publish, repair
+from dlt_singer.pex.plugin import PluginExecutable, executable, find_built, forget, key_of, publish, repair
 
-__all__ = ["PluginBuild", "PluginExecutable", "executable", "local_contents", "publish", "repair"]
+__all__ = [
+    "PluginBuild",
+    "PluginExecutable",
+    "executable",
+    "find_built",
+    "forget",
+    "key_of",
+    "local_contents",
+    "publish",
+    "repair",
+]

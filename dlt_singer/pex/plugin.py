@@ -85,6 +85,50 @@ def repair(found: PluginExecutable, cache: Path) -> None:
     drop_layout(found.pex, pex_roots(cache.absolute()))
 
 
+def find_built(build: PluginBuild, cache: Path) -> Path | None:
+    """Return the plugin's PEX in the local cache; None if it is not there. Builds and fetches nothing.
+
+    Args:
+        build: The plugin.
+        cache: The local cache.
+
+    Raises:
+        InterpreterNotFoundError: `python:` is not on this machine.
+        ConfigError: `pip_url` cannot be used.
+    """
+    pex = cache.absolute() / key_of(build)
+    return pex if pex.is_file() else None
+
+
+def forget(build: PluginBuild, cache: Path) -> tuple[Path, ...]:
+    """Remove a plugin's PEX, its lock and what it unpacked from this machine; the store keeps its copy.
+
+    Args:
+        build: The plugin.
+        cache: The local cache.
+
+    Returns:
+        The files that were there.
+
+    Raises:
+        InterpreterNotFoundError: `python:` is not on this machine.
+        ConfigError: `pip_url` cannot be used.
+    """
+    pex = cache.absolute() / key_of(build)
+    drop_layout(pex, pex_roots(cache.absolute()))
+    found = tuple(file for file in (pex, lock_of(pex)) if file.is_file())
+    for file in found:
+        file.unlink()
+    return found
+
+
+def key_of(build: PluginBuild) -> str:
+    """Return the key under which the build is kept, here and in the store."""
+    interpreter = find_interpreter(build.python)
+    requirements = parse_pip_url(build.pip_url, build.root)
+    return plugin_key(requirements, interpreter, libc(), build.version, build.root.absolute())
+
+
 def publish(found: PluginExecutable, store: Store) -> bool:
     """Upload a plugin that the store does not have yet.
 

@@ -98,6 +98,12 @@ def definitions_of(source: DltSource) -> set[Definition]:
     return {step.definition for resource in source.resources.values() for step in own_steps(resource)}
 
 
+def streams_of(source: DltSource) -> list[tuple[Definition, str, DltResource]]:
+    """Return the streams that a source would read, with their definitions and resources."""
+    resources = source.selected_resources.values()
+    return [(step.definition, step.stream, resource) for resource in resources for step in _own_steps(resource)]
+
+
 def join(step: HandOver) -> Extract:
     """Return the extract that is running, made by the first of its streams that asks.
 

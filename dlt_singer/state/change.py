@@ -96,7 +96,7 @@ def clear_state(pipeline: dlt.Pipeline, tap: str, streams: Collection[str] = ())
     slots, source = _slots_of(pipeline.state, tap)
     for stream in streams:
         if stream not in slots:
-            known = ", ".join(slots) or "none"
+            known = ", ".join(sorted(slots)) or "none"
             raise StateError(
                 f"Pipeline '{pipeline.pipeline_name}' has no state of stream '{stream}' of {tap}.",
                 f"Streams with a state: {known}.",

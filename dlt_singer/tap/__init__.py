@@ -12,13 +12,13 @@ from dlt_singer._types import JSON
 from dlt_singer.catalog import Catalog, Selection, narrow, select, with_metadata, with_schema
 from dlt_singer.config import Plugin, Project
 from dlt_singer.storage import Store
-from dlt_singer.tap.about import About, about, cast_config
+from dlt_singer.tap.about import About, about, asked_about, cast_config, kept_about
 from dlt_singer.tap.discovery import BaseCatalog, discover, kept_catalog
 from dlt_singer.tap.launch import Arguments, start, store_of
 from dlt_singer.tap.log import announce, warn
 from dlt_singer.tap.run import TapRun
 
-__all__ = ["BaseCatalog", "Tap", "TapRun", "announce", "warn"]
+__all__ = ["About", "BaseCatalog", "Tap", "TapRun", "announce", "warn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,14 @@ class Tap:
             files["--state"] = state
         process, log = start(self.plugin, self.project, Arguments(files=files))
         return TapRun(self.name, process, log, self.project.root)
+
+    def kept_about(self) -> About | None:
+        """Return what it said of itself if it has been asked; starts nothing."""
+        return kept_about(self.plugin, self.project)
+
+    def about(self) -> About:
+        """Return what it says of itself, whatever its definition declares; asks it at most once."""
+        return asked_about(self.plugin, self.project)
 
     def _about(self) -> About:
         return about(self.plugin, self.project)

@@ -76,6 +76,20 @@ def kept_catalog(plugin: Plugin, project: Project) -> BaseCatalog | None:
     return BaseCatalog(_parsed(kept, place, "Correct it, or delete it to have it discovered again."), moment)
 
 
+def forget(plugin: Plugin, project: Project) -> tuple[str, ...]:
+    """Delete the kept catalog and what the tap said of itself; return the keys that were there.
+
+    Raises:
+        StorageError: The store refused.
+    """
+    store = store_of(project)
+    keys = (_key(plugin), _info_key(plugin), f"catalogs/{plugin.name}.about.json")
+    found = tuple(key for key in keys if store.exists(key))
+    for key in found:
+        store.delete(key)
+    return found
+
+
 def _moment(info: bytes, fingerprint: str) -> datetime | None:
     """When the catalog was discovered; None if not with these settings, or nobody can tell."""
     try:

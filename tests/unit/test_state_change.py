@@ -7,6 +7,8 @@ from pathlib import Path
 
 import dlt
 import pytest
+from dlt.common.configuration.container import Container
+from dlt.common.pipeline import PipelineContext
 
 from dlt_singer._types import JSON
 from dlt_singer.errors import StateError
@@ -34,9 +36,9 @@ def tap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeTap:
 
 @pytest.fixture
 def pipeline(tap: FakeTap) -> Iterator[dlt.Pipeline]:
-    made = new_pipeline()
-    yield made
-    made.deactivate()
+    yield new_pipeline()
+    if Container()[PipelineContext].is_active():
+        Container()[PipelineContext].deactivate()
 
 
 def new_pipeline() -> dlt.Pipeline:
@@ -46,31 +48,31 @@ def new_pipeline() -> dlt.Pipeline:
 def test_the_next_run_starts_from_the_state_that_was_set(tap: FakeTap, pipeline: dlt.Pipeline) -> None:
     pipeline.run(tap.source())
 
-    changed = change_state(pipeline, tap.name, {"bookmarks": {"users": {"at": 2}, "logs": {"at": 1}}})
+    changed = change_state(pipeline, tap.name, {"bookmarks": {"users": {"value": 2}, "logs": {"value": 1}}})
     pipeline.run(tap.source())
 
     assert set(changed) == {"users", "logs"}
-    assert tap.syncs[-1]["state"] == {"bookmarks": {"users": {"at": 2}, "logs": {"at": 1}}}
+    assert tap.syncs[-1]["state"] == {"bookmarks": {"users": {"value": 2}, "logs": {"value": 1}}}
 
 
 def test_a_state_can_be_set_before_the_first_run(tap: FakeTap, pipeline: dlt.Pipeline) -> None:
-    change_state(pipeline, tap.name, {"bookmarks": {"users": {"at": 4}}})
+    change_state(pipeline, tap.name, {"bookmarks": {"users": {"value": 4}}})
 
     pipeline.run(tap.source())
 
-    assert tap.syncs[0]["state"] == {"bookmarks": {"users": {"at": 4}}}
+    assert tap.syncs[0]["state"] == {"bookmarks": {"users": {"value": 4}}}
     with pipeline.sql_client() as client:
         assert client.execute_sql("SELECT id FROM users ORDER BY id") == [(4,), (5,)]
 
 
 def test_a_state_that_was_set_is_restored_on_a_fresh_machine(tap: FakeTap, pipeline: dlt.Pipeline) -> None:
-    change_state(pipeline, tap.name, {"bookmarks": {"users": {"at": 4}}})
+    change_state(pipeline, tap.name, {"bookmarks": {"users": {"value": 4}}})
 
     pipeline.drop()
     fresh = new_pipeline()
     fresh.run(tap.source())
 
-    assert tap.syncs[0]["state"] == {"bookmarks": {"users": {"at": 4}}}
+    assert tap.syncs[0]["state"] == {"bookmarks": {"users": {"value": 4}}}
 
 
 def test_a_state_of_no_stream_becomes_that_of_all_known_ones(tap: FakeTap, pipeline: dlt.Pipeline) -> None:
@@ -84,13 +86,13 @@ def test_a_state_of_no_stream_becomes_that_of_all_known_ones(tap: FakeTap, pipel
 def test_a_stream_that_the_new_state_leaves_out_starts_anew(tap: FakeTap, pipeline: dlt.Pipeline) -> None:
     pipeline.run(tap.source())
 
-    change_state(pipeline, tap.name, {"bookmarks": {"users": {"at": 5}}})
+    change_state(pipeline, tap.name, {"bookmarks": {"users": {"value": 5}}})
 
-    assert singer_state(pipeline) == {"bookmarks": {"users": {"at": 5}}}
+    assert singer_state(pipeline) == {"bookmarks": {"users": {"value": 5}}}
 
 
 def test_a_large_global_part_is_set_and_cleared(tap: FakeTap, pipeline: dlt.Pipeline) -> None:
-    large: JSON = {"bookmarks": {"users": {"at": 5}}, "cursors": ["x" * 100] * 20}
+    large: JSON = {"bookmarks": {"users": {"value": 5}}, "cursors": ["x" * 100] * 20}
 
     change_state(pipeline, tap.name, large)
     kept = singer_state(pipeline)
@@ -108,13 +110,13 @@ def test_one_stream_can_be_cleared(tap: FakeTap, pipeline: dlt.Pipeline) -> None
     pipeline.run(tap.source())
 
     assert cleared == ("users",)
-    assert tap.syncs[-1]["state"] == {"bookmarks": {"logs": {"at": 1}}}
+    assert tap.syncs[-1]["state"] == {"bookmarks": {"logs": {"value": 1}}}
 
 
 def test_clearing_a_stream_without_a_state_names_those_that_have_one(tap: FakeTap, pipeline: dlt.Pipeline) -> None:
     pipeline.run(tap.source())
 
-    with pytest.raises(StateError, match=r"no state of stream 'user'.* users, logs"):
+    with pytest.raises(StateError, match=r"no state of stream 'user'.* logs, users"):
         clear_state(pipeline, tap.name, ["user"])
 
 

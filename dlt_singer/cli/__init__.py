@@ -1,0 +1,80 @@
+"""The command line: words in, one call of the library out, and an exit code: 0, 1 (it failed), 2 (asked wrongly).
+
+`dlt-singer`, `python -m dlt_singer` and `dlt singer` are this one `main`. Importing it, and showing help, imports
+neither dlt nor anything else that takes long.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from dlt_singer.cli.command import UsageError
+
+__all__ = ["main"]
+
+_FAILED = 1
+_INTERRUPTED = 130
+_TERMINATED = 143
+
+
+def main(argv: Sequence[str] | None = None, *, program: str = "dlt-singer") -> int:
+    """Run one command.
+
+    Args:
+        argv: The words after the program's name; by default those of this process.
+        program: What help calls the program.
+
+    Returns:
+        The exit code.
+
+    Example:
+        >>> main(["list", "--project-dir", "/nowhere/at/all"])
+        2
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in words[: words.index("--")] if "--" in words else "--debug" in words
+    try:
+        return _dispatch(words, program)
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else 0
+    except BrokenPipeError:
+        # Whoever read our output has seen enough, as in `dlt-singer list | head -1`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _FAILED
+    except KeyboardInterrupt as interrupt:
+        print("Interrupted.", file=sys.stderr)
+        return _TERMINATED if type(interrupt).__name__ == "Terminated" else _INTERRUPTED
+    except UsageError as err:
+        print(f"Error: {err}", file=sys.stderr)
+        return 2
+    except Exception as err:
+        if debug:
+            raise
+        from dlt_singer.cli.failure import explained
+
+        text, code = explained(err)
+        print(text, file=sys.stderr)
+        return code
+
+
+def _dispatch(words: list[str], program: str) -> int:
+    from dlt_singer.cli.alto import translated
+    from dlt_singer.cli.grammar import build_parser
+
+    if words[:1] == ["__complete"]:
+        from dlt_singer.cli.completion import complete
+
+        print("\n".join(complete(words[1:])))
+        return 0
+    parser = build_parser(program)
+    arguments = parser.parse_args(translated(words))
+    if arguments.action is None:
+        arguments.parser.print_help()
+        return 0 if not words or arguments.parser is not parser else 2
+    from dlt_singer.cli.place import enter
+
+    enter(arguments)
+    code = arguments.action(arguments)
+    return 0 if code is None else int(code)

@@ -1,0 +1,203 @@
+"""`run`: load taps with dlt, one in this process, several in processes of their own."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import TYPE_CHECKING, cast
+
+from dlt_singer._types import JSON, JSONObject
+from dlt_singer.cli.command import Command, Parser, UsageError
+from dlt_singer.cli.place import add_pipeline_options, chosen_taps, open_pipeline, open_project, refuse_other_kinds
+from dlt_singer.cli.screen import add_json, pairs, show, table
+
+if TYPE_CHECKING:
+    import dlt
+
+    from dlt_singer.config import Project
+    from dlt_singer.tap import Tap
+
+REFRESHES = ("drop_sources", "drop_resources", "drop_data")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Load one tap, or several at a time."""
+    if arguments.full:
+        arguments.refresh = arguments.refresh or "drop_resources"
+    project = open_project()
+    taps = _taps(project, arguments)
+    if arguments.streams and len(taps) > 1:
+        raise UsageError("--streams names the streams of one tap; several are to be run.")
+    if len(taps) > 1:
+        if arguments.pipeline_name:
+            raise UsageError("--pipeline-name is for one tap: taps that share a pipeline cannot run at a time.")
+        from dlt_singer.cli.several import run_several
+
+        return run_several(arguments, taps)
+    return _run_one(arguments, project, taps[0])
+
+
+def _taps(project: Project, arguments: argparse.Namespace) -> list[str]:
+    """Return the taps to run; `tap:destination` is alto's way of naming where to."""
+    names = []
+    for word in arguments.taps:
+        name, separator, target = word.partition(":")
+        if separator and word not in project.taps:
+            refuse_other_kinds(project, target)
+            if arguments.destination not in (None, target):
+                raise UsageError(f"'{word}' names another destination than --destination {arguments.destination}.")
+            arguments.destination = target
+        names.append(name if separator and word not in project.taps else word)
+    return chosen_taps(project, names)
+
+
+def _run_one(arguments: argparse.Namespace, project: Project, name: str) -> int:
+    from dlt_singer.tap import Tap
+
+    tap = Tap(project.tap(name), project)
+    tap.plugin.require_supported()
+    if arguments.no_build and tap.plugin.pip_url:
+        from dlt_singer.tap.executable import built
+
+        built(tap.plugin, project, build_allowed=False)
+    from dlt_singer.source import run as load
+    from dlt_singer.source import singer
+
+    pipeline = open_pipeline(arguments, tap)
+    if arguments.dry_run:
+        return _show_plan(arguments, tap, pipeline)
+    source = singer(name, streams=_names(arguments.streams), refresh_catalog=arguments.refresh_catalog)
+    if arguments.limit is not None:
+        source.add_limit(arguments.limit, count_rows=True)
+    started = time.monotonic()
+    info = load(pipeline, source, **({"refresh": arguments.refresh} if arguments.refresh else {}))
+    info.raise_on_failed_jobs()
+    _show_outcome(arguments, tap, pipeline, time.monotonic() - started)
+    return 0
+
+
+def _show_plan(arguments: argparse.Namespace, tap: Tap, pipeline: dlt.Pipeline) -> int:
+    """Say what a run would do, without starting anything."""
+    streams = _planned_streams(arguments, tap)
+    facts: dict[str, JSON] = {
+        "tap": tap.name,
+        "environment": tap.project.env,
+        "pipeline": pipeline.pipeline_name,
+        "destination": _destination(pipeline),
+        "dataset": pipeline.dataset_name,
+        "refresh": arguments.refresh,
+        "limit": arguments.limit,
+    }
+    document: JSONObject = {**facts, "streams": cast("JSON", streams)}
+    lines = [
+        "Nothing is started. A run would load:",
+        "",
+        pairs({k: v for k, v in facts.items() if v is not None}),
+        "",
+    ]
+    if streams is None:
+        lines.append("Streams are not known yet: the run would first ask the tap for its catalog.")
+    else:
+        rows = [[each["stream"], each["table"], each["disposition"], each["starts"]] for each in streams]
+        lines.append(table(("stream", "table", "written by", "starts from"), rows))
+    show(arguments, document, "\n".join(lines))
+    return 0
+
+
+def _planned_streams(arguments: argparse.Namespace, tap: Tap) -> list[dict[str, JSON]] | None:
+    asked = _names(arguments.streams) or list(tap.plugin.streams)
+    if not asked and tap.kept_catalog() is None:
+        return None
+    from dlt_singer.cli.state import bookmark_text, pipeline_state
+    from dlt_singer.source import singer
+    from dlt_singer.source.preview import tables_of
+
+    state = None if arguments.refresh else pipeline_state(arguments, tap)
+    return [
+        {
+            "stream": each.stream,
+            "table": each.table,
+            "disposition": each.disposition,
+            "starts": bookmark_text(state, each.stream) or "the beginning",
+        }
+        for each in tables_of(singer(tap.name, streams=asked or None))
+    ]
+
+
+def _show_outcome(arguments: argparse.Namespace, tap: Tap, pipeline: dlt.Pipeline, seconds: float) -> None:
+    rows = _loaded_rows(pipeline)
+    document: JSON = {
+        "tap": tap.name,
+        "ok": True,
+        "pipeline": pipeline.pipeline_name,
+        "destination": _destination(pipeline),
+        "dataset": pipeline.dataset_name,
+        "seconds": round(seconds, 3),
+        "rows": sum(rows.values()),
+        "tables": cast("JSON", rows),
+    }
+    where = f"{_destination(pipeline)}, dataset {pipeline.dataset_name}, pipeline {pipeline.pipeline_name}"
+    head = f"{tap.name}: {sum(rows.values()):,} rows in {seconds:.1f} s into {where}"
+    listed = table(("table", "rows"), [[name, count] for name, count in rows.items()]) if rows else "Nothing new."
+    show(arguments, document, f"{head}\n\n{listed}")
+
+
+def _loaded_rows(pipeline: dlt.Pipeline) -> dict[str, int]:
+    """Return how many rows of each table the last run brought, dlt's own tables left out."""
+    trace = pipeline.last_trace
+    info = trace.last_normalize_info if trace is not None else None
+    counts = info.row_counts if info is not None else {}
+    return {name: count for name, count in sorted(counts.items()) if not name.startswith("_dlt_")}
+
+
+def _destination(pipeline: dlt.Pipeline) -> str | None:
+    return pipeline.destination.destination_name if pipeline.destination else None
+
+
+def _names(texts: list[str] | None) -> list[str] | None:
+    """Return names given as several words, or with commas between."""
+    names = [name.strip() for text in texts or [] for name in text.split(",") if name.strip()]
+    return names or None
+
+
+def _arguments(parser: Parser) -> None:
+    parser.add_argument("taps", nargs="+", metavar="tap", help="names or globs; several run at a time, see -j")
+    parser.add_argument("--streams", metavar="A,B", action="append", help="only these streams")
+    add_pipeline_options(parser)
+    parser.add_argument("--full", action="store_true", help="load all anew: dlt's refresh drop_resources")
+    parser.add_argument(
+        "--refresh", choices=REFRESHES, metavar="MODE", help=f"dlt's refresh: {', '.join(REFRESHES)}"
+    )
+    parser.add_argument(
+        "--limit", type=_count, metavar="ROWS", help="end each stream after so many rows, with its batch"
+    )
+    parser.add_argument("--refresh-catalog", action="store_true", help="ask the tap for its streams again")
+    parser.add_argument("--no-build", action="store_true", help="fail if it is built neither here nor in the store")
+    parser.add_argument("--dry-run", action="store_true", help="show what would be loaded, start nothing")
+    parser.add_argument("--jobs", "-j", "-n", type=_count, default=1, metavar="N", help="taps at a time")
+    add_json(parser)
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("expected a whole number, at least 1")
+    return number
+
+
+COMMANDS = (
+    Command(
+        "run",
+        "Load taps into a destination",
+        run,
+        _arguments,
+        details="A tap is built and asked for its streams on its first run. Bookmarks are kept by dlt with the "
+        "rows they speak of; the next run goes on from there. Exit code 1 means that nothing of a tap's run was "
+        "committed.",
+        examples=(
+            "dlt-singer run tap-github --destination duckdb --dataset raw",
+            "dlt-singer run tap-github --streams issues,pull_requests --full",
+            "dlt-singer run 'tap-*' -j 4",
+        ),
+    ),
+)

@@ -1,0 +1,54 @@
+"""The executable of a plugin, of whatever kind: built here, fetched from the store, or a command that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from dlt_singer import pex
+from dlt_singer.config import Plugin, Project
+from dlt_singer.tap.launch import LOCAL, store_of
+from dlt_singer.tap.log import announce
+
+
+def executable_of(
+    plugin: Plugin, project: Project, *, build_allowed: bool = True
+) -> tuple[Sequence[str], Mapping[str, str]]:
+    """Return the command line and the variables that start a plugin, built first if need be.
+
+    Args:
+        plugin: The plugin, of any kind.
+        project: Its project.
+        build_allowed: False takes what is built here or in the store, or fails.
+
+    Raises:
+        PluginError: It is not to be had.
+    """
+    if plugin.command:
+        return plugin.argv, {}
+    found = built(plugin, project, build_allowed=build_allowed)
+    return found.argv, found.env
+
+
+def built(plugin: Plugin, project: Project, *, build_allowed: bool = True) -> pex.PluginExecutable:
+    """Return a plugin's build, made at most once; as `executable_of`."""
+    build, cache = build_of(plugin, project), plugin_cache(project)
+    return pex.executable(build, cache, store_of(project), on_progress=announce, build_allowed=build_allowed)
+
+
+def build_of(plugin: Plugin, project: Project) -> pex.PluginBuild:
+    """Return what decides how a plugin with a `pip_url` is built."""
+    return pex.PluginBuild(
+        plugin.name,
+        plugin.pip_url or "",
+        python=plugin.python,
+        version=plugin.version,
+        executable=plugin.executable,
+        entrypoint=plugin.entrypoint,
+        root=project.root,
+    )
+
+
+def plugin_cache(project: Project) -> Path:
+    """Return where a project keeps its builds on this machine."""
+    return project.root / LOCAL / "plugins"
