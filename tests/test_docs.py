@@ -163,7 +163,7 @@ def _section(owner: str) -> str:
 
 def _is_said_to_be_refused(owner: str, key: str) -> bool:
     row = next(line for line in _section(owner).splitlines() if line.startswith("| ") and f"`{key}`" in line[:60])
-    return "ot supported yet" in row and "mask rule" not in row
+    return "ot supported yet" in row
 
 
 def _tap_with(directory: Path, key: str, form: Form) -> Plugin:
@@ -173,7 +173,7 @@ def _tap_with(directory: Path, key: str, form: Form) -> Plugin:
 
 
 def _example(form: Form) -> object:
-    candidates = [OF_ANY_FORM[form.model], {"a": 1}, "soft"]
+    candidates = [OF_ANY_FORM[form.model], {"a": 1}, {"a": "null"}, "soft"]
     return next(value for value in candidates if form.holds(value))
 
 

@@ -1,7 +1,8 @@
 r"""Select rules and metadata keys: `stream.property.inner` with globs, as patterns over a catalog.
 
 `!` excludes, `~` masks, a bare stream means all of it, `\.` is a dot within a name, and a text that is the very id
-of a stream means that stream. A pattern covers what it names and everything inside.
+of a stream means that stream. A pattern covers what it names and everything inside; a mask covers a value whole,
+so for masks `a.*` is not `a`.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def parse_rule(text: str, stream_ids: Iterable[str]) -> Rule:
     if pattern in set(stream_ids):
         return Rule(text, effect, pattern, ())
     stream, *path = (part.replace("\\.", ".") for part in _UNESCAPED_DOT.split(pattern))
-    while path and path[-1] == "*":
+    while effect != "mask" and path and path[-1] == "*":
         path.pop()
     return Rule(text, effect, stream, tuple(path))
 

@@ -35,7 +35,8 @@ class Selection:
 def select(catalog: Catalog, rules: Sequence[str]) -> Selection:
     """Apply select rules in order; the last one that matches a property decides.
 
-    Without any rule that includes something, everything is included first. Masks select nothing.
+    Without any rule that includes something, everything is included first. Masks select nothing and are not looked
+    at here.
 
     Args:
         catalog: What the tap has.
@@ -48,12 +49,12 @@ def select(catalog: Catalog, rules: Sequence[str]) -> Selection:
     >>> select(catalog, ["!logs"]).streams
     ('users',)
     """
-    parsed = [parse_rule(text, catalog.stream_ids) for text in rules]
+    read = (parse_rule(text, catalog.stream_ids) for text in rules)
+    parsed = [rule for rule in read if rule.effect != "mask"]
     warnings = tuple(warning for rule in parsed if (warning := unmatched(rule, catalog)))
     if not any(rule.effect == "include" for rule in parsed):
         parsed = [parse_rule("*.*", ()), *parsed]
-    effective = [rule for rule in parsed if rule.effect != "mask"]
-    chosen = {stream.id: _chosen(stream, effective) for stream in catalog.streams}
+    chosen = {stream.id: _chosen(stream, parsed) for stream in catalog.streams}
     streams = tuple(stream_id for stream_id, breadcrumbs in chosen.items() if breadcrumbs is not None)
     if not streams:
         raise SelectionError(

@@ -15,17 +15,16 @@ from dlt_singer.config.inheritance import inherited
 from dlt_singer.config.interpolation import Scope, render
 from dlt_singer.config.layers import Settings
 from dlt_singer.config.plugin import Kind, Plugin
-from dlt_singer.config.secret import Setting, reveal
+from dlt_singer.config.secret import Secret, Setting, reveal, wrap
 from dlt_singer.errors import ConfigError, did_you_mean
 
-FROM_PROJECT = ("load_path", "discover", "on_error", "parallel", "reservoir")
+FROM_PROJECT = ("load_path", "discover", "on_error", "parallel", "reservoir", "mask_salt")
 """Keys of a project that are defaults for each of its taps."""
-_KEEP_WRAPPED = ("config", "environment")
+_KEEP_WRAPPED = ("config", "environment", "mask_salt")
 _NOT_YET = (
     "stream_maps",
     "reservoir",
     "parallel",
-    "mask",
     "partitions",
     "timeout_s",
     "idle_timeout_s",
@@ -76,6 +75,7 @@ def define(name: str, kind: str, scope: Scope, root: Path, dotenv: Mapping[str, 
         "environment": {**dotenv, **_mapping(shared), **_mapping(spec.get("environment"))},
         "config": _mapping(spec.get("config")),
         "accents": {key: _mapping(spec[key]) for key in accents},
+        "mask_salt": _secret({**defaults, **spec}.get("mask_salt")),
         "settings": spec,
         "unsupported": _unsupported(plain, {key: f"{path}.{key}" for key in spec}, project),
     }
@@ -92,7 +92,8 @@ def _checked(spec: Settings, forms: Keys, path: str) -> dict[str, JSON]:
     for key, value in plain.items():
         check_value(value, forms[key], f"{path}.{key}")
     for key in _KEEP_WRAPPED:
-        check_value(spec.get(key), forms[key], f"{path}.{key}")
+        if key in forms:
+            check_value(spec.get(key), forms[key], f"{path}.{key}")
     return plain
 
 
@@ -128,6 +129,7 @@ def _options(plain: Mapping[str, JSON], root: Path) -> dict[str, object]:
         "streams": _texts(plain, "streams"),
         "catalog": root / Path(catalog).expanduser() if catalog else None,
         "deletes": "off" if deletes is False else deletes,
+        "mask": _mask(plain),
         **{key: plain[key] for key in _AS_THEY_ARE if plain.get(key) is not None},
     }
 
@@ -157,10 +159,20 @@ def _unsupported(plain: Mapping[str, JSON], own: Mapping[str, str], project: Set
         found.append(f"{place('on_error')} other than 'fail'")
     if plain.get("backend", "auto") not in _BACKENDS:
         found.append(f"{place('backend')} other than {' or '.join(map(repr, _BACKENDS))}")
-    if any(rule.startswith("~") for rule in _texts(plain, "select")):
-        found.append(f"A mask rule ('~') in {place('select')}")
     found += [place(key) for key in _NOT_YET_IN_PROJECT if project.get(key)]
     return tuple(found)
+
+
+def _mask(plain: Mapping[str, JSON]) -> dict[str, JSON]:
+    rules = plain.get("mask")
+    # YAML reads a bare `null` as nothing.
+    return {rule: effect or "null" for rule, effect in rules.items()} if isinstance(rules, Mapping) else {}
+
+
+def _secret(value: Setting) -> Secret | None:
+    """Wrap a value that is a secret wherever it stands."""
+    wrapped = wrap(value)
+    return wrapped if isinstance(wrapped, Secret) else None
 
 
 def _text(plain: Mapping[str, JSON], key: str) -> str | None:

@@ -13,6 +13,8 @@ from dlt_singer.errors import ConfigError, UnknownKeyError, did_you_mean
 
 KINDS = {"taps": "tap", "targets": "target", "utilities": "utility"}
 """A project's maps of plugins, and what one plugin of each is called."""
+MASKS = ("sha256", "null", "redact")
+"""What a mask makes of a value."""
 STORES = ("file", "s3", "s3a", "gs", "gcs", "adls", "azdl")
 MEANT_FOR_OTHERS = frozenset({"ALTO_ENV", "ALTO_PLUGIN", "ALTO_ROOT", "ALTO_RICH_UI"})
 """Variables with alto's prefix that are no settings."""
@@ -84,6 +86,12 @@ def one_of(*words: str) -> Form:
     return Form(f"one of {', '.join(words)}", lambda value: isinstance(value, str) and value.lower() in words)
 
 
+def _is_masks(value: object) -> bool:
+    # YAML reads a bare `null` as nothing.
+    known = (None, *MASKS)
+    return isinstance(value, Mapping) and all(isinstance(v, Secret) or v in known for v in value.values())
+
+
 ANYTHING = Form("anything", lambda _: True, object)
 TEXT = Form("a string", _is_text)
 TEXTS = Form("a list of strings", _is_texts, list)
@@ -99,6 +107,10 @@ MAPPINGS = Form("a mapping of mappings", _is_mappings, dict, hint="Write each `n
 SCALARS = Form("a mapping of names to plain values", _is_scalars, dict)
 VERSION = Form("a string or a number", lambda v: isinstance(v, str | int | float) and not isinstance(v, bool))
 PYTHON = Form("a string", _is_text, hint="Put the version in quotes: python: '3.10' (a bare 3.10 is 3.1).")
+MASK = Form(
+    "a mapping of `stream.property` to sha256, null or redact", _is_masks, dict,
+    hint="Write each rule as `stream.property: sha256`; the others are null and redact.",
+)  # fmt: skip
 # YAML reads a bare `off` as false.
 DELETES = Form("one of hard, soft, off", lambda value: value is False or value in ("hard", "soft", "off"))
 
@@ -112,7 +124,7 @@ _TAP = _COMMON | {
     "version_column": FLAG, "deletes": DELETES, "max_table_nesting": COUNT, "backend": TEXT,
     "discover": FLAG, "discover_timeout_s": SECONDS, "timeout_s": SECONDS, "idle_timeout_s": SECONDS,
     "max_line_bytes": COUNT, "on_error": TEXT, "parallel": ANYTHING, "reservoir": ANYTHING,
-    "mask": ANYTHING, "partitions": ANYTHING,
+    "mask": MASK, "mask_salt": TEXT, "partitions": ANYTHING,
 }  # fmt: skip
 _PLUGIN_KEYS = {
     "taps": Keys(_TAP),
@@ -126,6 +138,7 @@ project_form = Keys(
         "filesystem": one_of(*STORES), "bucket": TEXT, "bucket_path": TEXT, "environment": SCALARS,
         "extensions": TEXTS, "reservoir_buffer_size": COUNT, "reservoir": ANYTHING, "discover": FLAG,
         "parallel": ANYTHING, "on_error": TEXT, "checkpoint_s": SECONDS,
+        "mask_salt": TEXT,
     }
     | dict.fromkeys(KINDS, MAPPINGS)
     | dict.fromkeys(STORE_SETTINGS, MAPPING)

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from dlt_singer._types import JSON
-from dlt_singer.config.secret import Setting, mask, reveal, secret_strings
+from dlt_singer.config.secret import Secret, Setting, mask, reveal, secret_strings
 from dlt_singer.errors import ConfigError, NotSupportedError
 
 Kind: TypeAlias = Literal["tap", "target", "utility"]
 Deletes: TypeAlias = Literal["hard", "soft", "off"]
+Mask: TypeAlias = Literal["sha256", "null", "redact"]
 _DIRECT_URL = re.compile(r"^[a-z+]+:|@", re.IGNORECASE)
 
 
@@ -43,6 +44,8 @@ class Plugin:
         streams: Streams to load by default; empty means all that are selected.
         metadata: Overrides by stream.
         schema: JSON schema overrides by stream and property.
+        mask: What becomes of values, by `stream.property`: `sha256`, `null` or `redact`.
+        mask_salt: What their digests are salted with, the plugin's or the project's.
         catalog: A catalog file that replaces discovery.
         load_path: The plugin's, else the project's.
         accents: A tap's overrides of targets' config, by target.
@@ -65,6 +68,8 @@ class Plugin:
     streams: tuple[str, ...] = ()
     metadata: Mapping[str, Mapping[str, JSON]] = field(default_factory=dict)
     schema: Mapping[str, Mapping[str, JSON]] = field(default_factory=dict)
+    mask: Mapping[str, Mask] = field(default_factory=dict)
+    mask_salt: Secret | None = None
     catalog: Path | None = None
     load_path: str | None = None
     version_column: bool = False
@@ -122,6 +127,22 @@ class Plugin:
         values = {name: reveal(value) for name, value in self.environment.items()}
         texts = {name: _as_variable(value) for name, value in values.items() if value is not None}
         return {**texts, "ALTO_PLUGIN": self.name}
+
+    def resolved_mask_salt(self) -> str:
+        """Return the salt in the clear.
+
+        Raises:
+            ConfigError: There is none, or a variable that it refers to is not set.
+        """
+        salt = reveal(self.mask_salt)
+        if salt is None or salt == "":
+            raise ConfigError(
+                f"Tap '{self.name}' masks with sha256 but has no `mask_salt`: its digests could be guessed.",
+                "Make one with: python -c 'import secrets; print(secrets.token_hex(32))'. Set it as `mask_salt` in "
+                "alto.secrets.yaml or under [sources.singer] in .dlt/secrets.toml, or as the variable "
+                "SOURCES__SINGER__MASK_SALT.",
+            )
+        return str(salt)
 
     def secret_values(self) -> frozenset[str]:
         """Return every string that logs of this plugin must not show.

@@ -22,7 +22,7 @@ Setting: TypeAlias = "bool | int | float | str | Secret | Sequence[Setting] | Ma
 
 _SECRET_WORDS = frozenset({
     "password", "passwd", "pwd", "passphrase", "secret", "secrets", "token", "tokens", "key", "keys", "apikey",
-    "credential", "credentials", "authorization", "cookie", "jwt", "bearer", "pat",
+    "credential", "credentials", "authorization", "cookie", "jwt", "bearer", "pat", "salt",
 })  # fmt: skip
 # `replication_key` names a column and `token_url` an address: neither is a secret.
 _HARMLESS_WORDS = frozenset({

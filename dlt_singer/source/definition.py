@@ -157,13 +157,21 @@ class Definition:
             replication_key=entry.replication_key if entry else None,
             key_properties=entry.key_properties if entry else (),
             users_keys=users_keys(plugin.metadata, stream),
-            schema_overrides=_overrides(plugin.schema, stream),
+            schema_overrides=self._schema_overrides(stream),
             deselected=_deselected(entry) if entry else (),
             deletes=plugin.deletes or "soft",
             version_column=plugin.version_column,
             max_table_nesting=next((levels for levels in nesting if levels is not None), None),
             normalize=source.schema.naming.normalize_path if source is not None else str,
         )
+
+    def _schema_overrides(self, stream: str) -> dict[str, JSON]:
+        """Return what the user says of properties; a masked one is a string whatever they say."""
+        selection = self._selection
+        properties = _overrides(self.tap.plugin.schema, stream)
+        mask = self.tap.masks(None if selection is None else selection.catalog).of(stream)
+        masked = {} if mask is None else mask.properties({"properties": properties})["properties"]
+        return {**properties, **masked} if isinstance(masked, Mapping) else properties
 
     def _entry(self, stream: str) -> Stream | None:
         selection = self._selection

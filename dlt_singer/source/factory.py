@@ -29,6 +29,7 @@ def singer(  # noqa: PLR0913 - alto's arguments, and ours by keyword
     config: Mapping[str, JSON] | None = None,
     select: str | Sequence[str] | None = None,
     metadata: Mapping[str, Mapping[str, JSON]] | None = None,
+    mask: Mapping[str, Literal["sha256", "null", "redact"]] | None = None,
     project_dir: str | Path | None = None,
     reservoir: bool | str | None = None,
     backend: Literal["auto", "arrow", "rows"] = "auto",
@@ -50,6 +51,7 @@ def singer(  # noqa: PLR0913 - alto's arguments, and ours by keyword
         config: The tap's settings, over those of `alto.yaml`.
         select: Rules in place of the tap's own.
         metadata: Catalog metadata by stream, over that of `alto.yaml`.
+        mask: What becomes of values before anything is stored, by `stream.property`, over that of `alto.yaml`.
         project_dir: Where `alto.yaml` is; by default the working directory or above it.
         reservoir: Mirror the raw streams. Not supported yet; refused when the source is run.
         backend: How records are decoded. Only `auto` and `rows` are supported yet.
@@ -74,6 +76,7 @@ def singer(  # noqa: PLR0913 - alto's arguments, and ours by keyword
         "config": config,
         "select": [select] if isinstance(select, str) else select,
         "metadata": metadata,
+        "mask": mask,
         "reservoir": reservoir,
         "backend": None if backend == "auto" else backend,
         "discover": discover,

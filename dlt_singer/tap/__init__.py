@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from dlt_singer._types import JSON
 from dlt_singer.catalog import Catalog, Selection, narrow, select, with_metadata, with_schema
 from dlt_singer.config import Plugin, Project
+from dlt_singer.mask import Masks, check_rules, mask_rules, sha256
 from dlt_singer.storage import Store
 from dlt_singer.tap.about import About, about, asked_about, cast_config, kept_about
 from dlt_singer.tap.discovery import BaseCatalog, discover, kept_catalog
@@ -57,7 +58,7 @@ class Tap:
         return self._about().discovers
 
     def select(self, base: Catalog) -> Selection:
-        """Apply the plugin's `schema`, `metadata` and `select` to a base catalog.
+        """Apply the plugin's `schema`, `metadata` and `select` to a base catalog, and check its masks against it.
 
         Raises:
             SelectionError: A rule cannot hold, or nothing is selected.
@@ -65,11 +66,27 @@ class Tap:
         typed, type_warnings = with_schema(base, self.plugin.schema)
         overridden, warnings = with_metadata(typed, self.plugin.metadata)
         selection = select(overridden, self.plugin.select)
+        read = {*selection.streams, *selection.required_parents}
+        check_rules(mask_rules(self.plugin.select, self.plugin.mask, base.stream_ids), overridden, read)
         return replace(selection, warnings=(*type_warnings, *warnings, *selection.warnings))
 
     def narrow(self, catalog: Catalog, streams: Collection[str]) -> Catalog:
         """Keep only these streams of a catalog, and the parents the tap needs for them."""
         return narrow(catalog, streams)
+
+    def masks(self, catalog: Catalog | None, *, salted: bool = False) -> Masks:
+        """Return what is masked.
+
+        Args:
+            catalog: The streams, if they are known.
+            salted: Whether values will be masked, and not only schemas.
+
+        Raises:
+            ConfigError: There is no salt, or it refers to a variable that is not set.
+        """
+        rules = mask_rules(self.plugin.select, self.plugin.mask, catalog.stream_ids if catalog is not None else ())
+        needed = salted and any(rule.effect == "sha256" for rule in rules)
+        return Masks(rules, catalog, sha256(self.plugin.resolved_mask_salt()) if needed else None)
 
     def sync(self, catalog: Catalog | None, state: JSON) -> TapRun:
         """Start the tap.
@@ -79,14 +96,17 @@ class Tap:
             state: Where to start; an empty one is not handed over.
 
         Returns:
-            Its messages.
+            Its messages, masked.
 
         Raises:
+            SelectionError: The state holds values of masked properties.
             NotSupportedError: The plugin sets a key whose capability is not there.
             ConfigError: A setting refers to a variable that is not set.
             PluginError: Its executable is not to be had.
         """
         self.plugin.require_supported()
+        masks = self.masks(catalog, salted=True)
+        masks.check_state(state)
         can = self._about()
         files: dict[str, JSON] = {"--config": cast_config(self.plugin.resolved_config(), can.settings)}
         if catalog is not None and can.catalog_option is not None:
@@ -94,7 +114,7 @@ class Tap:
         if state and "state" in can.capabilities:
             files["--state"] = state
         process, log = start(self.plugin, self.project, Arguments(files=files))
-        return TapRun(self.name, process, log, self.project.root)
+        return TapRun(self.name, process, log, self.project.root, masks)
 
     def kept_about(self) -> About | None:
         """Return what it said of itself if it has been asked; starts nothing."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dlt_singer.errors import MessageError, TapExitError, TapProtocolError
+from dlt_singer.mask import Masks, masked
 from dlt_singer.messages import Batch, Cutter, Idle, Message, Record, Records, parse_line
 from dlt_singer.process import GuardedProcess
 from dlt_singer.tap.batch import records
@@ -33,10 +34,14 @@ class TapRun:
         process: The tap, started.
         log: Takes its stderr.
         root: The tap's working directory, which relative paths in a BATCH start from.
+        masks: What nobody shall see of it.
     """
 
-    def __init__(self, name: str, process: GuardedProcess, log: StderrLog, root: Path) -> None:
+    def __init__(
+        self, name: str, process: GuardedProcess, log: StderrLog, root: Path, masks: Masks | None = None
+    ) -> None:
         self.name = name
+        self._masks = masks or Masks(())
         self._root = root
         self._process = process
         self._log = log
@@ -45,17 +50,20 @@ class TapRun:
         self._unfinished = b""
 
     def __iter__(self) -> Iterator[Message]:
-        """Yield what the tap says; a BATCH as the rows it stands for."""
-        for message in self._messages():
-            if isinstance(message, Batch):
-                yield from records(message, self._root)
-            else:
-                yield message
+        """Return what the tap says, masked; a BATCH as the rows it stands for."""
+        return masked(self._rows(), self._masks)
 
     def close(self) -> None:
         """End the tap if it still runs; idempotent."""
         self._process.stop()
         self._log.close()
+
+    def _rows(self) -> Iterator[Message]:
+        for message in self._messages():
+            if isinstance(message, Batch):
+                yield from records(message, self._root)
+            else:
+                yield message
 
     def _messages(self) -> Iterator[Message]:
         cutter = Cutter()

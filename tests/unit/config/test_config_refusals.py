@@ -89,12 +89,10 @@ def test_an_unknown_tap_is_refused_with_a_suggestion_and_all_names(load: LoadYam
     [
         ("", "stream_maps: [m.py]", "stream_maps"),
         ("", "reservoir: true", "reservoir"),
-        ("", "mask: {a: hash}", "mask"),
         ("", "partitions: [a]", "partitions"),
         ("", "parallel: 2", "parallel"),
         ("", "on_error: skip", "on_error"),
         ("", "backend: arrow", "backend"),
-        ("", "select: ['~a.b']", "select"),
         ("", "idle_timeout_s: 5", "idle_timeout_s"),
         ("", "timeout_s: 5", "timeout_s"),
         ("", "max_line_bytes: 5", "max_line_bytes"),
