@@ -11,6 +11,7 @@ from dlt_singer.cli import (
     completion,
     fs,
     plugins,
+    project,
     run,
     show,
     state,
@@ -18,6 +19,7 @@ from dlt_singer.cli import (
 from dlt_singer.cli.command import Command, HelpfulParser
 
 SECTIONS: tuple[tuple[str, tuple[Command, ...]], ...] = (
+    ("Begin", project.COMMANDS),
     ("Look", show.COMMANDS),
     ("Plugins", plugins.COMMANDS),
     ("Streams", catalog.COMMANDS),

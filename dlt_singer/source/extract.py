@@ -101,7 +101,7 @@ def definitions_of(source: DltSource) -> set[Definition]:
 def streams_of(source: DltSource) -> list[tuple[Definition, str, DltResource]]:
     """Return the streams that a source would read, with their definitions and resources."""
     resources = source.selected_resources.values()
-    return [(step.definition, step.stream, resource) for resource in resources for step in _own_steps(resource)]
+    return [(step.definition, step.stream, resource) for resource in resources for step in own_steps(resource)]
 
 
 def join(step: HandOver) -> Extract:

@@ -1,0 +1,146 @@
+"""A tap written into a project file's text; all that stands there, comments too, stays as it is. Pure.
+
+In: the text, the tap's keys, lines of comment for settings that are not set. Out: the new text, which has been read
+again and says what it should.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import yaml
+
+from dlt_singer._types import JSONObject
+from dlt_singer.config.documents import parse_document
+from dlt_singer.config.environments import DEFAULT
+from dlt_singer.errors import ConfigError
+
+_INDENT = 2
+
+
+def with_tap(text: str, file: Path, name: str, tap: JSONObject, comments: Sequence[str] = ()) -> str:
+    r"""Return the text of a project file with one more tap.
+
+    Args:
+        text: The file's text; may be empty.
+        file: Its name, which says the format.
+        name: The tap's name.
+        tap: Its keys.
+        comments: Lines below its `config`, without `#`; YAML only.
+
+    Raises:
+        ConfigError: The text cannot be extended; the error holds what to add by hand.
+
+    Example:
+        >>> print(with_tap("default:\\n  taps: {}\\n", Path("alto.yaml"), "tap-x", {"pip_url": "tap-x"}))
+        default:
+          taps:
+            tap-x:
+              pip_url: tap-x
+        <BLANKLINE>
+    """
+    if comments and file.suffix in (".yaml", ".yml"):
+        tap = {**{key: value for key, value in tap.items() if key != "config"}, "config": tap.get("config")}
+    before = parse_document(text, file) if text.strip() else {}
+    wanted = _extended(before, name, tap)
+    if file.suffix == ".json":
+        return json.dumps(wanted, indent=2, ensure_ascii=False) + "\n"
+    changed = _toml(text, name, tap) if file.suffix == ".toml" else _yaml(text, name, tap, comments)
+    try:
+        fits = parse_document(changed, file) == wanted
+    except ConfigError:
+        fits = False
+    if not fits:
+        lines = "\n".join(f"  | {line}" for line in _block(name, tap, comments))
+        raise ConfigError(
+            f"{file.name} is written in a way that {name} cannot be added to without changing the rest.",
+            f"Add it yourself, below `{DEFAULT}:` and `taps:`\n{lines}",
+        )
+    return changed
+
+
+def _extended(document: Mapping[str, object], name: str, tap: JSONObject) -> Mapping[str, object]:
+    section = document.get(DEFAULT)
+    settings = section if isinstance(section, Mapping) else {}
+    taps = settings.get("taps")
+    old = taps if isinstance(taps, Mapping) else {}
+    merged = {**old, name: _merged(old.get(name), tap)}
+    return {**document, DEFAULT: {**settings, "taps": merged}}
+
+
+def _merged(below: object, tap: JSONObject) -> JSONObject:
+    if isinstance(below, Mapping):
+        raise ConfigError("The tap is in the file already.", "Edit it there.")
+    return tap
+
+
+def _yaml(text: str, name: str, tap: JSONObject, comments: Sequence[str]) -> str:
+    lines = text.splitlines()
+    root = yaml.compose(text, Loader=yaml.SafeLoader) if text.strip() else None
+    block = _block(name, tap, comments)
+    section = _child(root, DEFAULT)
+    if section is None:
+        return "\n".join([*lines, *_under([DEFAULT, "taps"], block, 0)]) + "\n"
+    taps = _child(section, "taps")
+    if taps is None:
+        column = _column(section, 0)
+        return _inserted(lines, section, _under(["taps"], block, column))
+    column = _column(taps, _column(section, 0))
+    if not taps.value:
+        lines[taps.start_mark.line] = lines[taps.start_mark.line].replace("{}", "").rstrip()
+    return _inserted(lines, taps, _under([], block, column))
+
+
+def _child(node: yaml.Node | None, key: str) -> yaml.Node | None:
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    return next((value for name, value in pairs if name.value == key), None)
+
+
+def _column(node: yaml.Node, parent: int) -> int:
+    """Return where the keys of a mapping stand; one without keys will have them a step further in."""
+    if isinstance(node, yaml.MappingNode) and node.value:
+        return int(node.value[0][0].start_mark.column)
+    return parent + _INDENT
+
+
+def _inserted(lines: list[str], node: yaml.Node, block: list[str]) -> str:
+    at = _last_line(node) + 1
+    while at > 0 and not lines[at - 1].strip():
+        at -= 1
+    return "\n".join([*lines[:at], *block, *lines[at:]]) + "\n"
+
+
+def _last_line(node: yaml.Node) -> int:
+    """Return the last line of a node's own; its end mark stands behind comments that belong to what follows."""
+    if isinstance(node, (yaml.MappingNode, yaml.SequenceNode)) and node.value and not node.flow_style:
+        last = node.value[-1]
+        return _last_line(last[1] if isinstance(last, tuple) else last)
+    mark = node.end_mark
+    return int(mark.line if mark.column or mark.line == node.start_mark.line else mark.line - 1)
+
+
+def _under(keys: Sequence[str], block: Sequence[str], column: int) -> list[str]:
+    heads = [f"{' ' * (column + _INDENT * depth)}{key}:" for depth, key in enumerate(keys)]
+    start = " " * (column + _INDENT * len(keys))
+    return [*heads, *(f"{start}{line}".rstrip() for line in block)]
+
+
+def _block(name: str, tap: JSONObject, comments: Sequence[str]) -> list[str]:
+    text = yaml.safe_dump({name: dict(tap)}, sort_keys=False, allow_unicode=True, width=110)
+    lines = text.replace("config: null", "config:").splitlines()
+    # `config` is the last key, so that what is said of settings stands below it.
+    return [*lines, *(f"    # {line}".rstrip() for line in comments)]
+
+
+def _toml(text: str, name: str, tap: JSONObject) -> str:
+    quoted = json.dumps(name)
+    whole = f"{DEFAULT}.taps.{quoted}"
+    tables: dict[str, JSONObject] = {whole: {k: v for k, v in tap.items() if not isinstance(v, Mapping)}}
+    tables |= {f"{whole}.{key}": value for key, value in tap.items() if isinstance(value, Mapping)}
+    lines = [text.rstrip("\n")] if text.strip() else []
+    for table, values in tables.items():
+        # JSON's strings, numbers, booleans and lists are TOML's, too.
+        lines += ["", f"[{table}]", *(f"{json.dumps(key)} = {json.dumps(value)}" for key, value in values.items())]
+    return "\n".join(lines).lstrip("\n") + "\n"
