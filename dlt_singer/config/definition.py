@@ -18,7 +18,7 @@ from dlt_singer.config.plugin import Kind, Plugin
 from dlt_singer.config.secret import Secret, Setting, reveal, wrap
 from dlt_singer.errors import ConfigError, did_you_mean
 
-FROM_PROJECT = ("load_path", "discover", "on_error", "parallel", "reservoir", "mask_salt")
+FROM_PROJECT = ("load_path", "build", "discover", "on_error", "parallel", "reservoir", "mask_salt")
 """Keys of a project that are defaults for each of its taps."""
 _KEEP_WRAPPED = ("config", "environment", "mask_salt")
 _NOT_YET = (
@@ -145,8 +145,8 @@ def _capabilities(names: tuple[str, ...]) -> frozenset[str]:
 _ACTED_ON = ("catalog", "discover", "properties", "state")
 
 _AS_THEY_ARE = (
-    "metadata", "schema", "load_path", "version_column", "max_table_nesting", "backend", "discover",
-    "discover_timeout_s",
+    "metadata", "schema", "load_path", "version_column", "max_table_nesting", "backend", "build",
+    "discover", "discover_timeout_s",
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ KINDS = {"taps": "tap", "targets": "target", "utilities": "utility"}
 """A project's maps of plugins, and what one plugin of each is called."""
 MASKS = ("sha256", "null", "redact")
 """What a mask makes of a value."""
-STORES = ("file", "s3", "s3a", "gs", "gcs", "adls", "azdl")
+STORES = ("file", "s3", "s3a", "gs", "gcs", "adls", "azdl", "az", "abfs", "abfss")
 MEANT_FOR_OTHERS = frozenset({"ALTO_ENV", "ALTO_PLUGIN", "ALTO_ROOT", "ALTO_RICH_UI"})
 """Variables with alto's prefix that are no settings."""
 
@@ -122,7 +122,7 @@ _TAP = _COMMON | {
     "config": MAPPING, "capabilities": TEXT_OR_TEXTS, "select": TEXT_OR_TEXTS, "streams": TEXT_OR_TEXTS,
     "metadata": MAPPINGS, "schema": MAPPINGS, "catalog": TEXT, "stream_maps": ANYTHING,
     "version_column": FLAG, "deletes": DELETES, "max_table_nesting": COUNT, "backend": TEXT,
-    "discover": FLAG, "discover_timeout_s": SECONDS, "timeout_s": SECONDS, "idle_timeout_s": SECONDS,
+    "build": FLAG, "discover": FLAG, "discover_timeout_s": SECONDS, "timeout_s": SECONDS, "idle_timeout_s": SECONDS,
     "max_line_bytes": COUNT, "on_error": TEXT, "parallel": ANYTHING, "reservoir": ANYTHING,
     "mask": MASK, "mask_salt": TEXT, "partitions": ANYTHING,
 }  # fmt: skip
@@ -137,7 +137,7 @@ project_form = Keys(
         "project_name": TEXT, "load_path": TEXT, "data_dir": TEXT, "storage_url": TEXT, "env": TEXT,
         "filesystem": one_of(*STORES), "bucket": TEXT, "bucket_path": TEXT, "environment": SCALARS,
         "extensions": TEXTS, "reservoir_buffer_size": COUNT, "reservoir": ANYTHING, "discover": FLAG,
-        "parallel": ANYTHING, "on_error": TEXT, "checkpoint_s": SECONDS,
+        "parallel": ANYTHING, "on_error": TEXT, "checkpoint_s": SECONDS, "build": FLAG,
         "mask_salt": TEXT,
     }
     | dict.fromkeys(KINDS, MAPPINGS)

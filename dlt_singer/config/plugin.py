@@ -47,6 +47,7 @@ class Plugin:
         mask: What becomes of values, by `stream.property`: `sha256`, `null` or `redact`.
         mask_salt: What their digests are salted with, the plugin's or the project's.
         catalog: A catalog file that replaces discovery.
+        build: Whether its executable may be built here; else it must be in the cache or the store.
         load_path: The plugin's, else the project's.
         accents: A tap's overrides of targets' config, by target.
         unsupported: Keys that are set, but whose capability this version does not have.
@@ -76,6 +77,7 @@ class Plugin:
     deletes: Deletes | None = None
     max_table_nesting: int | None = None
     backend: str = "auto"
+    build: bool = True
     discover: bool = True
     discover_timeout_s: float | None = None
     accents: Mapping[str, Mapping[str, Setting]] = field(default_factory=dict)

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +21,10 @@ from dlt_singer.errors import PluginBuildError, PluginError, StorageError
 from dlt_singer.pex.boot import DamagedPexError, Layout, lay_out, pex_roots
 from dlt_singer.pex.build import Start, build_pex
 from dlt_singer.pex.commands import Workshop, tool_variables
-from dlt_singer.pex.interpreters import Interpreter
+from dlt_singer.pex.interpreters import Interpreter, libc
 from dlt_singer.pex.pip_settings import uv_variables
 from dlt_singer.pex.requirements import Requirements
-from dlt_singer.storage import Store
+from dlt_singer.storage import Store, leased
 
 Progress = Callable[[str], None]
 
@@ -89,15 +89,13 @@ class Source:
         if there():
             return
         with self.locked(key):
-            # The store's copy may be the damaged one, so building anew goes first where it may.
-            if there() or ((damaged is None or not self.build_allowed) and self.fetched(key)):
+            if there():
                 return
-            if not self.build_allowed:
-                raise PluginError(
-                    f"{self.build.name} is not built (key {key[:12]}), and building is not allowed here.",
-                    "Run the tap once where building is allowed and the store is the same.",
-                )
-            self.built(key)
+            # The store's copy may be the damaged one, so building anew goes first where it may.
+            if damaged is not None and self.build_allowed:
+                self.built(key)
+            elif not self.fetched(key):
+                self.built_by_one(key)
 
     @contextmanager
     def locked(self, key: str) -> Iterator[None]:
@@ -138,6 +136,39 @@ class Source:
             return False
         self.on_progress(f"Fetched {self.build.name} from {self.store.url}")
         return True
+
+    def built_by_one(self, key: str) -> None:
+        """Build the PEX while other machines wait for it, or wait and take what another one builds."""
+        if not self.build_allowed:
+            raise self.unavailable(key)
+        with ExitStack() as turn:
+            if self.store and not is_kept_at(self.cache / key, self.store, key):
+                store, name = self.store, self.build.name
+                waiting = leased(
+                    store,
+                    f"leases/plugins/{key}",
+                    done=lambda: store.exists(f"plugins/{key}"),
+                    on_wait=lambda host: self.on_progress(f"{name}: {host} is building it, waiting …"),
+                )
+                try:
+                    turn.enter_context(waiting)
+                    # Somebody may have built it since we looked.
+                    if self.fetched(key):
+                        return
+                except StorageError as err:
+                    self.on_progress(f"{name}: other machines may build it, too. {err}")
+            self.built(key)
+
+    def unavailable(self, key: str) -> PluginError:
+        """Return the error for a plugin that is nowhere and may not be built."""
+        target = f"Python {self.interpreter.abi}, {self.interpreter.system} {self.interpreter.machine}, {libc()}"
+        places = f"{self.cache}" + (f", nor in {self.store.url}/plugins" if self.store else "")
+        return PluginError(
+            f"{self.build.name} is not in {places} (key {key[:12]}, for {target}), "
+            "and building is not allowed here.",
+            f"Run `dlt-singer build {self.build.name}` on such a machine with the same store, "
+            "or allow it with `build: true`.",
+        )
 
     def built(self, key: str) -> None:
         """Build the PEX, put it into the cache and the store."""

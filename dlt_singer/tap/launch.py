@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,11 +19,13 @@ from pathlib import Path
 from dlt_singer import pex
 from dlt_singer._types import JSON
 from dlt_singer.config import Plugin, Project
+from dlt_singer.errors import SingerError
 from dlt_singer.process import RUN_DIR, Command, GuardedProcess
 from dlt_singer.storage import Store
-from dlt_singer.tap.log import StderrLog, announce
+from dlt_singer.tap.log import StderrLog, announce, warn
 
 LOCAL = Path(".alto")
+_KEEP_LOG_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,9 @@ def start(plugin: Plugin, project: Project, arguments: Arguments) -> tuple[Guard
     _hide_from_git(project.root / LOCAL)
     argv, env = _executable(plugin, project)
     options, files = _files(arguments.files or {})
-    log = StderrLog(plugin.name, plugin.secret_values(), _log_path(plugin, project))
+    log = StderrLog(
+        plugin.name, plugin.secret_values(), _log_path(plugin, project), lambda path: _keep_log(path, project)
+    )
     command = Command(
         argv=[*argv, *arguments.flags, *options],
         env={**os.environ, **env, **plugin.resolved_environment()},
@@ -69,6 +74,28 @@ def store_of(project: Project) -> Store:
     return Store(project.storage_url, project.resolved_storage_options())
 
 
+def _keep_log(path: Path, project: Project) -> None:
+    """Copy the log of a run that is over to the store; a run neither fails nor hangs for it."""
+    failures: list[object] = [f"It took longer than {_KEEP_LOG_S:g} s."]
+
+    def keep() -> None:
+        key = path.relative_to(project.root / LOCAL).as_posix()
+        try:
+            store = store_of(project)
+            if store.local_root is None or store.local_root / key != path:
+                store.publish(path, key)
+            failures.clear()
+        except SingerError as err:
+            failures[:] = [err]
+
+    # In a thread that may be left behind: whoever is ended has little time.
+    keeping = threading.Thread(target=keep, daemon=True)
+    keeping.start()
+    keeping.join(_KEEP_LOG_S)
+    for failure in failures:
+        warn(f"The log {path} could not be copied to the store. {failure}")
+
+
 def _executable(plugin: Plugin, project: Project) -> tuple[Sequence[str], Mapping[str, str]]:
     if plugin.command:
         return plugin.argv, {}
@@ -82,7 +109,7 @@ def _executable(plugin: Plugin, project: Project) -> tuple[Sequence[str], Mappin
         root=project.root,
     )
     cache = project.root / LOCAL / "plugins"
-    found = pex.executable(build, cache, store_of(project), on_progress=announce)
+    found = pex.executable(build, cache, store_of(project), on_progress=announce, build_allowed=plugin.build)
     return found.argv, found.env
 
 

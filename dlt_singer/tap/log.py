@@ -11,7 +11,7 @@ import logging
 import re
 import sys
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TextIO
 from urllib.parse import quote, quote_plus
@@ -41,15 +41,23 @@ class StderrLog:
         tap: The tap's name; lines go to the logger `dlt_singer.tap.<tap>`.
         secrets: Texts that must not be shown.
         path: The run's log file; its directory is made when the first line comes. None keeps no file.
+        on_close: Takes the log file once it is complete.
     """
 
-    def __init__(self, tap: str, secrets: Collection[str], path: Path | None) -> None:
+    def __init__(
+        self,
+        tap: str,
+        secrets: Collection[str],
+        path: Path | None,
+        on_close: Callable[[Path], None] = lambda _: None,
+    ) -> None:
         self._tap = tap
         self._logger = logging.getLogger(f"dlt_singer.tap.{tap}")
         # Longest first, so that a secret containing another is masked whole.
         ordered = sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True)
         self._secrets = re.compile("|".join(map(re.escape, ordered))) if ordered else None
         self._path = path
+        self._on_close = on_close
         self._file: TextIO | None = None
         self._muted = False
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
@@ -90,11 +98,13 @@ class StderrLog:
         return f"Its last words on stderr:\n{lines}{whole}"
 
     def close(self) -> None:
-        """Close the log file; idempotent."""
-        if self._file is not None:
+        """Close the log file and hand it on; idempotent."""
+        if self._file is not None and not self._file.closed:
             # What could not be written has been told.
             with contextlib.suppress(OSError):
                 self._file.close()
+            if self._path is not None:
+                self._on_close(self._path)
 
     def _write(self, line: str) -> None:
         if self._path is None:

@@ -91,7 +91,7 @@ def test_a_store_that_never_answers_is_given_up_after_its_timeouts(bucket: Bucke
     ):
         store.read("a")
 
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 60
 
 
 def test_a_store_that_stays_busy_is_given_up(bucket: Bucket) -> None:
