@@ -35,9 +35,20 @@ def check_rules(rules: Sequence[MaskRule], catalog: Catalog, streams: Collection
                 "Remove the rule.",
             )
         _check_match(rule, catalog)
-    for stream in catalog.streams:
+    for stream in catalog.streams if rules else ():
         if stream.id in streams:
             check_stream(level_of(rules, [stream.id]), stream.id, stream.key_properties, [stream.replication_key])
+
+
+def check_schema(rules: Iterable[MaskRule], stream: str, schema: JSONObject) -> None:
+    """Refuse rules that name a stream and match nothing of its SCHEMA; for a tap that has no catalog to look into.
+
+    Raises:
+        SelectionError: The first such rule.
+    """
+    for rule in rules:
+        if rule.rule.stream == stream and not has_property(schema, rule.path):
+            raise _hides_nothing(rule, f"'{stream}'", property_names(schema))
 
 
 def check_stream(
@@ -105,7 +116,11 @@ def _check_match(rule: MaskRule, catalog: Catalog) -> None:
         return
     names = list(dict.fromkeys(name for stream in streams for name in property_names(stream.schema)))
     where = f"'{streams[0].id}'" if len(streams) == 1 else f"the {len(streams)} streams it speaks of"
-    raise SelectionError(
+    raise _hides_nothing(rule, where, names)
+
+
+def _hides_nothing(rule: MaskRule, where: str, names: Sequence[str]) -> SelectionError:
+    return SelectionError(
         f"The mask '{rule.text}' matches no property of {where}, so it would hide nothing.",
         did_you_mean(".".join(rule.path), names) or f"There are: {_listed(names)}.",
     )

@@ -10,7 +10,7 @@ import msgspec
 from dlt_singer._types import JSON, JSONObject
 from dlt_singer.catalog import Catalog
 from dlt_singer.errors import MessageError, TapProtocolError
-from dlt_singer.mask.checks import check_state, check_stream
+from dlt_singer.mask.checks import check_schema, check_state, check_stream
 from dlt_singer.mask.lines import rewritten
 from dlt_singer.mask.record import RecordMask
 from dlt_singer.mask.rules import Effect, Level, MaskRule, level_of
@@ -42,6 +42,7 @@ class Masks:
     ) -> None:
         self._rules = tuple(rules)
         self._digest = digest or _without_salt
+        self._unchecked = self._rules if catalog is None else ()
         self._ids: dict[str, list[str]] = {}
         for stream in catalog.streams if catalog is not None else ():
             self._ids.setdefault(stream.name, []).append(stream.id)
@@ -59,7 +60,8 @@ class Masks:
         """Return the mask of a stream, by its id or its name in messages; None if nothing of it is masked."""
         if stream not in self._streams:
             level = level_of(self._rules, [stream, *self._ids.get(stream, ())])
-            self._streams[stream] = StreamMask(stream, level, self._digest) if level.rules else None
+            mask = StreamMask(stream, level, self._digest, self._unchecked)
+            self._streams[stream] = mask if level.rules else None
         return self._streams[stream]
 
     def check_state(self, state: JSON) -> None:
@@ -82,10 +84,14 @@ class StreamMask:
         stream: Its name, for errors.
         level: What is masked.
         digest: As for `Masks`.
+        unchecked: Rules that no catalog has been asked about.
     """
 
-    def __init__(self, stream: str, level: Level, digest: Callable[[bytes], str]) -> None:
+    def __init__(
+        self, stream: str, level: Level, digest: Callable[[bytes], str], unchecked: Sequence[MaskRule] = ()
+    ) -> None:
         self.stream = stream
+        self._unchecked = unchecked
         self.level = level
         self._record = RecordMask(level, digest)
         self._last: tuple[Schema, Schema] | None = None
@@ -94,16 +100,17 @@ class StreamMask:
         """Return a SCHEMA in which masked properties are strings.
 
         Raises:
-            SelectionError: The tap bookmarks by a masked property, or a key is masked with something else than
-                `sha256`.
+            SelectionError: The tap bookmarks by a masked property, a key is masked with something else than
+                `sha256`, or a rule that no catalog could be asked about matches nothing.
             TapProtocolError: Its schema is no JSON object.
         """
         # Some taps repeat theirs with every page.
         if self._last is None or self._last[0] != message:
             check_stream(self.level, self.stream, message.key_properties or (), message.bookmark_properties or ())
-            masked = self.properties(self._decoded(message))
-            schema = msgspec.Raw(_encode(masked))
-            self._last = message, msgspec.structs.replace(message, schema=schema)
+            schema = self._decoded(message)
+            check_schema(self._unchecked, self.stream, schema)
+            masked = msgspec.Raw(_encode(self.properties(schema)))
+            self._last = message, msgspec.structs.replace(message, schema=masked)
         return self._last[1]
 
     def properties(self, schema: JSONObject) -> JSONObject:

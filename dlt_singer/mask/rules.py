@@ -60,9 +60,9 @@ def mask_rules(
     [('users', ('email',), 'sha256'), ('*', ('phone',), 'null')]
     """
     ids = tuple(stream_ids)
-    selected = [parse_rule(text, ids) for text in select]
-    given = [MaskRule(text, parse_rule(f"~{text}", ids), effect) for text, effect in mask.items()]
-    return (*(MaskRule(rule.text, rule, "sha256") for rule in selected if rule.effect == "mask"), *given)
+    tildes = [text for text in select if text.lstrip().startswith("~")]
+    selected = [MaskRule(text, parse_rule(text, ids), "sha256") for text in tildes]
+    return (*selected, *(MaskRule(text, parse_rule(f"~{text}", ids), effect) for text, effect in mask.items()))
 
 
 class Level(dict[str, "Effect | Level | None"]):

@@ -167,8 +167,10 @@ class Definition:
 
     def _schema_overrides(self, stream: str) -> dict[str, JSON]:
         """Return what the user says of properties; a masked one is a string whatever they say."""
-        selection = self._selection
         properties = _overrides(self.tap.plugin.schema, stream)
+        if not properties:
+            return {}
+        selection = self._selection
         mask = self.tap.masks(None if selection is None else selection.catalog).of(stream)
         masked = {} if mask is None else mask.properties({"properties": properties})["properties"]
         return {**properties, **masked} if isinstance(masked, Mapping) else properties

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import dlt
 from dlt.extract.items import DataItemWithMeta
@@ -33,6 +33,7 @@ def singer_resource(  # noqa: PLR0913 - those of `singer`, by keyword
     config: Mapping[str, JSON] | None = None,
     select: str | Sequence[str] | None = None,
     metadata: Mapping[str, Mapping[str, JSON]] | None = None,
+    mask: Mapping[str, Literal["sha256", "null", "redact"]] | None = None,
     project_dir: str | Path | None = None,
     **options: Any,  # noqa: ANN401 - dlt's own arguments
 ) -> DltResource:
@@ -50,6 +51,7 @@ def singer_resource(  # noqa: PLR0913 - those of `singer`, by keyword
         config: The tap's settings, over those of `alto.yaml`.
         select: Rules in place of the tap's own.
         metadata: Catalog metadata by stream, over that of `alto.yaml`.
+        mask: What becomes of values before anything is stored, by `stream.property`, over that of `alto.yaml`.
         project_dir: Where `alto.yaml` is; by default the working directory or above it.
         **options: Arguments of `dlt.resource`, such as `write_disposition`.
 
@@ -70,6 +72,7 @@ def singer_resource(  # noqa: PLR0913 - those of `singer`, by keyword
         "config": config,
         "select": [select] if isinstance(select, str) else select,
         "metadata": metadata,
+        "mask": mask,
     }
     tap = tap_of(source, env, project_dir, arguments)
     definition = Definition(tap, shares_run=True)

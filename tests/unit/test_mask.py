@@ -307,6 +307,17 @@ def test_a_line_of_two_streams_fails_the_run() -> None:
         play([records], masks_of({"users.email": "redact"}))
 
 
+def test_without_a_catalog_a_rule_that_names_a_stream_is_held_against_its_schema() -> None:
+    message = Schema("users", msgspec.Raw(b'{"properties": {"email": {}}}'))
+
+    with pytest.raises(
+        SelectionError, match=r"'users\.emial' matches no property of 'users'.* Did you mean 'email'"
+    ):
+        play([message], masks_of({"users.emial": "redact"}))
+    play([message], masks_of({"users.emial": "redact"}, catalog_of("emial")))
+    play([message], masks_of({"*.emial": "redact", "users.email": "redact"}))
+
+
 def schema_message(properties: JSON, **more: JSON) -> Schema:
     document = {"type": "SCHEMA", "stream": "users", "schema": {"properties": properties}, **more}
     message = parse_line(json.dumps(document).encode())
