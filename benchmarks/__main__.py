@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from benchmarks import report
 from benchmarks.measuring import ROOT, Plan, measure
+from benchmarks.peers import PEERS
 from benchmarks.workloads import WORKLOADS
+
+_BUSY = 0.5
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Return 0 if all figures are valid."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
     keys = options.workloads or list(WORKLOADS)
+    if unknown := set(keys) - set(WORKLOADS):
+        parser.error(f"no such workload: {', '.join(sorted(unknown))}; there are {', '.join(WORKLOADS)}")
+    if os.getloadavg()[0] > _BUSY:
+        print(f"The machine is busy (load {os.getloadavg()[0]:.1f}): times will say little.", file=sys.stderr)
     plan = Plan(
         cache=options.cache.resolve(),
         rounds=options.rounds,
@@ -27,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     for key in keys:
         results[key] = measure(WORKLOADS[key], plan)
         print(f"\n{report.page_of(WORKLOADS[key], results[key])}\n", flush=True)
-    print(report.goals_table(results))
+    print(report.goals_table(results), flush=True)
     report.keep(results, plan)
     if options.write:
         report.write(results, plan, ROOT)
@@ -39,13 +48,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument(
-        "workloads", nargs="*", choices=[*WORKLOADS, []], metavar="WORKLOAD", help=", ".join(WORKLOADS)
-    )
+    parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help=f"of {', '.join(WORKLOADS)} (all)")
     parser.add_argument("--rounds", type=int, default=5, help="measurements of each peer (5)")
     parser.add_argument("--rows", type=float, default=1.0, metavar="SHARE", help="part of the rows (1)")
     parser.add_argument("--backend", default="auto", choices=["auto", "arrow", "rows"], help="ours (auto)")
-    parser.add_argument("--peers", nargs="+", metavar="PEER", help="only these, such as dlt-singer (all)")
+    parser.add_argument("--peers", nargs="+", choices=PEERS, metavar="PEER", help=f"of {', '.join(PEERS)} (all)")
     parser.add_argument("--profile", action="store_true", help="write where our time goes")
     parser.add_argument("--write", action="store_true", help="fill docs/benchmarks.md, its plot and the README")
     parser.add_argument(

@@ -18,8 +18,11 @@ from benchmarks.columns import Kind
 from benchmarks.datasets import DataSet
 from benchmarks.job import DATABASE, DATASET, Job
 
-_LISTS = {"items": {"sku": "VARCHAR", "quantity": "BIGINT", "price": "DOUBLE"}, "tags": {"value": "VARCHAR"}}
-"""Arrays of the nested data set that may become child tables, and the columns of those."""
+_LISTS = {
+    "items": {"sku": ("$.sku", "VARCHAR"), "quantity": ("$.quantity", "BIGINT"), "price": ("$.price", "DOUBLE")},
+    "tags": {"value": ("$", "VARCHAR")},
+}
+"""Arrays of the nested data set that may become child tables, and where the values of their columns come from."""
 _MARK_OF_TYPE = r"^[\x{E000}-\x{F8FF}]"
 """dlt's extracted JSON marks a value that is no JSON by a private character before it."""
 
@@ -88,19 +91,13 @@ def _expressions(connection: duckdb.DuckDBPyConnection, rows: str, columns: Mapp
     there = {row[0] for row in connection.execute(f"DESCRIBE {rows}").fetchall()}
     expressions = {"_stream": '"_stream"'}
     for name, kind in columns.items():
-        if kind.read is None:
+        if not kind.members:
             expressions[name] = _typed(f'"{name}"', kind.sql)
-            continue
-        for member, sql in _members(kind.read).items():
+        for member, inner in kind.members.items():
             flat = f"{name}__{member}"
             value = f'"{flat}"' if flat in there else f"json_extract_string(\"{name}\"::JSON, '$.{member}')"
-            expressions[flat] = _typed(value, sql)
+            expressions[flat] = _typed(value, inner.sql)
     return expressions
-
-
-def _members(struct: str) -> dict[str, str]:
-    members = struct.removeprefix("STRUCT(").removesuffix(")").split(", ")
-    return {name.strip('"'): sql for name, _, sql in (member.partition(" ") for member in members)}
 
 
 def _typed(value: str, sql: str) -> str:
@@ -148,21 +145,18 @@ def _child_tables(connection: duckdb.DuckDBPyConnection, job: Job) -> list[str]:
 
 def _list_difference(connection: duckdb.DuckDBPyConnection, job: Job, name: str) -> str | None:
     """Compare a child table, its rows at the right places of the right parents."""
-    root, members = f'loaded.{DATASET}."{job.data.name}"', _LISTS[name]
-    values = ", ".join(f'child."{member}"::{sql} AS "{member}"' for member, sql in members.items())
+    root, child = (f'loaded.{DATASET}."{table}"' for table in (job.data.name, f"{job.data.name}__{name}"))
+    members = _LISTS[name]
+    values = ", ".join(f'child."{member}"::{sql} AS "{member}"' for member, (_, sql) in members.items())
     loaded = (
         f"SELECT parent.id, child._dlt_list_idx::BIGINT AS position, {values} "
-        f'FROM loaded.{DATASET}."{job.data.name}__{name}" AS child JOIN {root} AS parent '
-        "ON child._dlt_parent_id = parent._dlt_id"
+        f"FROM {child} AS child LEFT JOIN {root} AS parent ON child._dlt_parent_id = parent._dlt_id"
     )
-    item = "item" if list(members) == ["value"] else "item ->> '{}'"
-    items = ", ".join(f'({item.format(member)})::{sql} AS "{member}"' for member, sql in members.items())
-    if list(members) == ["value"]:
-        items = "item ->> '$' AS \"value\""
-    every = records.everything(job.data, job.data_directory)
+    items = ", ".join(f"(item ->> '{path}')::{sql} AS \"{member}\"" for member, (path, sql) in members.items())
+    rows = records.everything(job.data, job.data_directory)
     sent = (
         f"SELECT id, position - 1 AS position, {items} FROM (SELECT id, unnest({name}::JSON[]) AS item, "
-        f"generate_subscripts({name}::JSON[], 1) AS position FROM ({every}))"
+        f"generate_subscripts({name}::JSON[], 1) AS position FROM ({rows}))"
     )
     expressions = {column: f'"{column}"' for column in ("id", "position", *members)}
     wrong = _sums(connection, loaded, expressions).differs_from(_sums(connection, sent, expressions))

@@ -5,8 +5,8 @@ A value is a function of a seeded generator and the row's number, so the same da
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from dlt_singer._types import JSONObject
@@ -30,23 +30,25 @@ class Kind:
         schema: Its JSON schema.
         sql: The DuckDB type its values are compared in.
         write: Returns a value as JSON text.
-        read: The type DuckDB's JSON reader is told, if not `sql`.
+        members: Of an object whose members are known.
     """
 
     schema: JSONObject
     sql: str
     write: Callable[[Random, int], str]
-    read: str | None = None
+    members: Mapping[str, Kind] = field(default_factory=dict)
+
+    @property
+    def read(self) -> str:
+        """The type that DuckDB's JSON reader is told."""
+        if not self.members:
+            return self.sql
+        return "STRUCT(" + ", ".join(f'"{name}" {kind.sql}' for name, kind in self.members.items()) + ")"
 
     def optional(self, share: float = 0.05) -> Kind:
         """Return the same with some nulls."""
         write = self.write
-        return Kind(
-            self.schema,
-            self.sql,
-            lambda random, row: "null" if random.random() < share else write(random, row),
-            self.read,
-        )
+        return replace(self, write=lambda random, row: "null" if random.random() < share else write(random, row))
 
 
 def _type(name: str, text_format: str | None = None) -> JSONObject:
@@ -73,10 +75,8 @@ COUNT = Kind(_type("integer"), "BIGINT", lambda random, _: str(random.randrange(
 NUMBER = Kind(_type("number"), "DOUBLE", lambda random, _: repr(round(random.random() * 10_000, 2)))
 RATIO = Kind(_type("number"), "DOUBLE", lambda random, _: repr(random.random()))
 NAME = Kind(_type("string"), "VARCHAR", lambda random, _: f'"{_words(random, 2)}"')
-EMAIL = Kind(
-    _type("string"), "VARCHAR", lambda random, row: f'"{random.choice(_WORDS[:20])}.{row}@mail.example.com"'
-)
-NOTE = Kind(_type("string"), "VARCHAR", lambda random, _: f'"{_words(random, 11)}"')
+EMAIL = Kind(_type("string"), "VARCHAR", lambda random, row: f'"{random.choice(_WORDS[:20])}.{row}@example.com"')
+NOTE = Kind(_type("string"), "VARCHAR", lambda random, _: f'"{_words(random, 5)}"')
 COUNTRY = Kind(_type("string"), "VARCHAR", lambda random, _: f'"{random.choice(_COUNTRIES)}"')
 FLAG = Kind(_type("boolean"), "BOOLEAN", lambda random, _: "true" if random.getrandbits(1) else "false")
 DATE = Kind(_type("string", "date"), "DATE", lambda random, _: f'"{_day(random)}"')
@@ -85,12 +85,11 @@ TIMESTAMP = Kind(_type("string", "date-time"), "TIMESTAMPTZ", lambda random, _: 
 
 def nested(**members: Kind) -> Kind:
     """Return an object with known members."""
-    names = {name: kind.sql for name, kind in members.items()}
     return Kind(
         {"type": ["object", "null"], "properties": {name: kind.schema for name, kind in members.items()}},
         "JSON",
         lambda random, row: _object((name, kind.write(random, row)) for name, kind in members.items()),
-        "STRUCT(" + ", ".join(f'"{name}" {sql}' for name, sql in names.items()) + ")",
+        members,
     )
 
 

@@ -16,7 +16,7 @@ class Measurement:
         peak_bytes: The most memory the process held at any time.
         memory: Moments of the work, in seconds, and the memory then.
         arrow_rows: Rows that dlt got as Arrow.
-        all_rows: Rows that dlt got.
+        all_rows: Rows that dlt got, those of child tables too if it got them apart; None without dlt.
         problem: Why the figure counts for nothing, if so.
     """
 
@@ -25,7 +25,7 @@ class Measurement:
     peak_bytes: int = 0
     memory: tuple[tuple[float, int], ...] = ()
     arrow_rows: int = 0
-    all_rows: int = 0
+    all_rows: int | None = None
     problem: str | None = None
 
 
@@ -79,7 +79,7 @@ class Figure:
     @property
     def arrow_percent(self) -> float | None:
         """How many of the rows dlt got as Arrow, in per cent; None if it counted none."""
-        rows = sum(each.all_rows for each in self.measurements)
+        rows = sum(each.all_rows or 0 for each in self.measurements)
         return 100 * sum(each.arrow_rows for each in self.measurements) / rows if rows else None
 
     @property

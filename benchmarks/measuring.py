@@ -77,6 +77,7 @@ def _measure_once(workload: Workload, peer: str, plan: Plan) -> Measurement:
         return Measurement(problem=str(err))
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
+    taps.forget(job)
     try:
         if workload.warm:
             warmed = _spawn(taps.prepare(replace(job, first=True)), python)
@@ -84,12 +85,20 @@ def _measure_once(workload: Workload, peer: str, plan: Plan) -> Measurement:
                 return warmed
         found = _spawn(taps.prepare(replace(job, profile=plan.profile and peer == OURS)), python)
         if found.problem is None:
-            found = replace(found, problem=checksums.difference(job, PEERS[peer].store))
+            found = replace(found, problem=_unread(job, found) or checksums.difference(job, PEERS[peer].store))
         if plan.profile and peer == OURS:
             _keep_profile(directory, plan.cache / "profiles" / f"{workload.key}.txt")
         return found
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _unread(job: Job, found: Measurement) -> str | None:
+    """Say that dlt was not given the rows, which a table that had them before would not show; else None."""
+    expected = 0 if job.idle else job.data.rows * job.data.streams
+    if found.all_rows is None or found.all_rows == expected or found.all_rows > expected > 0:
+        return None
+    return f"dlt extracted {found.all_rows:,} rows instead of {expected:,}"
 
 
 def _spawn(job: Job, python: Path) -> Measurement:

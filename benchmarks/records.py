@@ -16,7 +16,7 @@ assert FIRST_ID % BLOCK_ROWS == 0  # noqa: S101 - repeated blocks would overlap
 
 def messages(data: DataSet, directory: Path, stream: str | None = None) -> str:
     """Return the query that reads the rows of one stream, or of all, from the file of messages."""
-    record = "STRUCT(" + ", ".join(f'"{name}" {kind.read or kind.sql}' for name, kind in data.columns.items()) + ")"
+    record = "STRUCT(" + ", ".join(f'"{name}" {kind.read}' for name, kind in data.columns.items()) + ")"
     chosen = "" if stream is None else f" AND stream = '{stream}'"
     return (
         f"SELECT unnest(record) FROM read_json('{directory / 'messages.jsonl'}', format = 'newline_delimited', "
@@ -26,7 +26,7 @@ def messages(data: DataSet, directory: Path, stream: str | None = None) -> str:
 
 def bare(data: DataSet, file: Path) -> str:
     """Return the query that reads a file of records."""
-    columns = ", ".join(f"{name}: '{kind.read or kind.sql}'" for name, kind in data.columns.items())
+    columns = ", ".join(f"{name}: '{kind.read}'" for name, kind in data.columns.items())
     return f"SELECT * FROM read_json('{file}', format = 'newline_delimited', columns = {{{columns}}})"
 
 

@@ -86,16 +86,14 @@ def write(results: Results, plan: Plan, root: Path) -> None:
     """
     if plan.share != 1 or plan.rounds < _FULL_ROUNDS or plan.peers is not None or plan.profile:
         raise SystemExit(f"Only runs of all rows and peers, {_FULL_ROUNDS} rounds and no profile are written down.")
-    about = (
-        f"Measured on {machine.today()} at {machine.commit(root)}: {machine.machine()}; {machine.versions()}. "
-        f"Medians of {plan.rounds} rounds."
-    )
+    short = f"{machine.today()}, {machine.machine()}, medians of {plan.rounds} rounds"
+    about = f"Measured at {machine.commit(root)}: {short}; {machine.versions()}."
     table = goals_table(results)
     pages = "\n\n".join(page_of(WORKLOADS[key], figures) for key, figures in results.items())
     says = "\n".join(f"- **{name}**: {peer.says}." for name, peer in PEERS.items())
     _fill(root / "docs" / "benchmarks.md", f"{about}\n\n{table}\n\n{pages}\n\n### Who is measured\n\n{says}")
     _fill(root / "README.md", f"![Seconds by workload and loader](docs/benchmarks.svg)\n\n{about}\n\n{table}")
-    (root / "docs" / "benchmarks.svg").write_text(plot.drawn(results, about), encoding="utf-8")
+    (root / "docs" / "benchmarks.svg").write_text(plot.drawn(results, short), encoding="utf-8")
 
 
 def _fill(page: Path, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -16,6 +17,7 @@ from dlt_singer._types import JSON, JSONObject
 
 TAP = "tap-benchmark"
 REQUIREMENT = "tap-jsonl==0.3.1"
+_BUILT = ("plugins", "pex_root")
 _IDLE = "BENCHMARK_TAP_IS_IDLE"
 # The tap is called with options that `cat` would take for files: they become arguments of the shell.
 _CAT = f'[ -n "${_IDLE}" ] || exec cat "$0"'
@@ -29,6 +31,13 @@ def prepare(job: Job) -> Job:
         argv, env = _built(job)
         return replace(job, tap=argv, tap_env=env)
     return replace(job, tap=_command(job), tap_env=((_IDLE, "1"),) if job.idle else ())
+
+
+def forget(job: Job) -> None:
+    """Remove what earlier runs have left in the project, but for what was built."""
+    for left in (job.project / ".alto").glob("*"):
+        if left.is_dir() and left.name not in _BUILT:
+            shutil.rmtree(left)
 
 
 def _definition(job: Job) -> JSONObject:

@@ -1,6 +1,6 @@
 """What is measured: workloads, who is measured at each, and what must be reached.
 
-A workload is one entry here. One that needs another way to load adds a peer to `peers` and names it.
+A workload is one entry here. What loads in another way (from the reservoir, with a mirror) is a peer of its own.
 """
 
 from __future__ import annotations
