@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 from dlt_singer.cli.screen import wrapped
@@ -32,12 +33,14 @@ def explained(failure: BaseException) -> tuple[str, int]:
     if ours is not None:
         return _text(ours.reason, ours.remedy), exit_code(ours)
     if "dlt" in sys.modules:
-        from dlt.common.configuration.exceptions import ConfigurationException
+        from dlt.common.configuration.exceptions import ConfigFieldMissingException, ConfigurationException
         from dlt.common.exceptions import DltException, MissingDependencyException
 
         cause = _innermost(failure, DltException)
         if isinstance(cause, MissingDependencyException):
             return _text(str(cause).strip().splitlines()[0], _missing(cause.dependencies)), 2
+        if isinstance(cause, ConfigFieldMissingException):
+            return _text(*_needed(str(cause))), 2
         if isinstance(cause, ConfigurationException):
             return _text(str(cause).strip(), ""), 2
         if cause is not None:
@@ -56,6 +59,23 @@ def _missing(packages: object) -> str:
     if "duckdb" in names:
         return 'Run: pip install "dlt-singer[duckdb]"'
     return f'Run: pip install "{names}"'
+
+
+def _needed(said: str) -> tuple[str, str]:
+    """Make two sentences of dlt's account of all places it has looked in."""
+    found: list[str] = []
+    for field in re.split(r"for field `\w+`", said)[1:]:
+        tried = re.findall(r"Environment Variables, (\w+)\)", field)
+        general = [name for name in tried if name.startswith("DESTINATION__")]
+        found += (general or tried)[:1]
+    if not found:
+        return said.strip().splitlines()[0], "See dlt's documentation of credentials."
+    sections = found[0].lower().split("__")
+    return (
+        f"dlt's configuration lacks {', '.join(found)}.",
+        f"Set these variables, or put them into .dlt/secrets.toml as `{sections[-1]} = ...` under "
+        f"[{'.'.join(sections[:-1])}].",
+    )
 
 
 def _innermost(failure: BaseException, kind: type[BaseException]) -> BaseException | None:

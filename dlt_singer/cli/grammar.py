@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator
 
 from dlt_singer.cli import (
     catalog,
+    check,
     clean,
     completion,
+    doctor,
     fs,
     plugins,
     project,
@@ -21,10 +23,10 @@ from dlt_singer.cli.command import Command, HelpfulParser
 SECTIONS: tuple[tuple[str, tuple[Command, ...]], ...] = (
     ("Begin", project.COMMANDS),
     ("Look", show.COMMANDS),
-    ("Plugins", plugins.COMMANDS),
+    ("Plugins", (*plugins.COMMANDS, *check.COMMANDS)),
     ("Streams", catalog.COMMANDS),
     ("Load", (*run.COMMANDS, *state.COMMANDS)),
-    ("Keep in order", (*clean.COMMANDS, *fs.COMMANDS, *completion.COMMANDS)),
+    ("Keep in order", (*clean.COMMANDS, *fs.COMMANDS, *doctor.COMMANDS, *completion.COMMANDS)),
 )
 """Commands by what a person wants; the order is that of the help."""
 

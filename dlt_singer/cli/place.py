@@ -144,6 +144,20 @@ def open_pipeline(arguments: argparse.Namespace, tap: Tap) -> dlt.Pipeline:
         raise UsageError(f"dlt has no destination '{destination}'. {suggest(str(destination), known)}") from None
 
 
+def destination_of(project: Project, tap: str) -> str:
+    """Return the destination of a tap's pipeline, once dlt has found its driver and credentials.
+
+    Raises:
+        DltException: It has not.
+    """
+    from dlt_singer.tap import Tap
+
+    defaults = argparse.Namespace(pipeline_name=None, destination=None, dataset=None)
+    pipeline = open_pipeline(defaults, Tap(project.tap(tap), project))
+    pipeline.destination_client()
+    return str(pipeline.destination.destination_name if pipeline.destination else None)
+
+
 def _has_destination(pipeline_name: str) -> bool:
     """Return whether dlt's configuration names a destination, for all pipelines or this one."""
     import dlt

@@ -110,14 +110,14 @@ def _settings(name: str, extractor: JSONObject, made: Conversion) -> dict[str, J
 
 
 def _left_out(document: JSONObject, plugins: JSONObject) -> Iterator[str]:
-    for kind, each in (
-        (kind, each) for kind in plugins if kind != "extractors" for each in _mappings(plugins[kind])
-    ):
+    for kind in plugins:
+        if kind == "extractors":
+            continue
         hint = "dlt loads: `dlt-singer run <tap> --destination ...`" if kind == "loaders" else "not run here"
-        yield f"{each.get('name')} ({kind}) is left out: {hint}."
-    for key in ("jobs", "schedules"):
-        for each in _mappings(document.get(key)):
-            yield f"{key[:-1]} '{each.get('name')}' is left out; cron or an orchestrator starts `dlt-singer run`."
+        yield from (f"{each.get('name')} ({kind}) is left out: {hint}." for each in _mappings(plugins[kind]))
+    for what in ("jobs", "schedules"):
+        for each in _mappings(document.get(what)):
+            yield f"{what[:-1]} '{each.get('name')}' is left out; cron or an orchestrator starts `dlt-singer run`."
 
 
 def _nested(config: JSONObject) -> dict[str, JSON]:
