@@ -21,13 +21,16 @@ import dlt.destinations.impl.duckdb.duck  # noqa: F401
 import pyarrow.parquet  # noqa: F401
 
 import dlt_singer.dagster.report
-import dlt_singer.source.factory  # noqa: F401
+import dlt_singer.source.factory
+import dlt_singer.source.load  # noqa: F401
+
+instance = dg.DagsterInstance.ephemeral()
+"""In memory: each fork goes on with a copy of its own."""
 
 
 def materialize(
     definitions: Any,  # noqa: ANN401 - Definitions, or assets
     *selection: str,
-    instance: Any = None,  # noqa: ANN401 - a DagsterInstance
     config: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Materialise assets in this process, and tell what Dagster's events say."""
@@ -82,7 +85,7 @@ def _obey(order: dict[str, Any]) -> dict[str, Any]:
     os.environ.update(order["environ"])
     sys.path.insert(0, order["cwd"])
     story = sys.modules["story"] = ModuleType("story")
-    vars(story).update(dg=dg, materialize=materialize, columns=columns)
+    vars(story).update(dg=dg, instance=instance, materialize=materialize, columns=columns)
     try:
         exec(compile(order["code"], "<story>", "exec", dont_inherit=True), vars(story))
         return {"result": getattr(story, "result", None)}
@@ -91,6 +94,8 @@ def _obey(order: dict[str, Any]) -> dict[str, Any]:
 
 
 def _serve() -> None:
+    # Dagster imports the rest of itself.
+    dg.materialize([dg.asset(name="first")(lambda: None)], instance=instance)
     answers = os.dup(1)
     os.dup2(2, 1)
     for line in sys.stdin:

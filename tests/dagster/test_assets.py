@@ -315,7 +315,7 @@ def assets(context: dg.AssetExecutionContext, dlt: DagsterDltResource):
     yield from dlt.run(context=context).fetch_row_count()
 
 users = [dg.AssetKey(["raw", "users"])]
-outcome = dg.materialize([assets], selection=users, resources={"dlt": DagsterDltResource()})
+outcome = dg.materialize([assets], selection=users, resources={"dlt": DagsterDltResource()}, instance=instance)
 result = {
     "success": outcome.success,
     "groups": {"/".join(spec.key.path): spec.group_name for spec in assets.specs},
@@ -360,7 +360,7 @@ for stream in ("users", "orders"):
     daily = {"cron_schedule": "@daily", "cron_timezone": "utc"}
     resource.meta = {"dagster": {"automation_condition": "on_schedule", "automation_condition_config": daily}}
     made.append(assets_of(resource))
-outcome = dg.materialize(made, resources={"dlt": DagsterDltResource()})
+outcome = dg.materialize(made, resources={"dlt": DagsterDltResource()}, instance=instance)
 result = {
     "success": outcome.success,
     "labels": {"/".join(spec.key.path): spec.automation_condition.get_label() for a in made for spec in a.specs},
