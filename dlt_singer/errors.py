@@ -24,6 +24,7 @@
     ├── ProcessError                 a process could not be started or was lost
     ├── MessageError                 a line that is no Singer message
     └── TapError                     a run of a tap failed; nothing was committed
+        ├── BackendError             rows would differ from the Arrow that was asked for
         ├── TapExitError             exit code or signal
         └── TapProtocolError         RECORD before SCHEMA, record without key, cut line ...
 
@@ -159,6 +160,10 @@ class MessageError(SingerError):
 
 class TapError(SingerError):
     """A tap's run failed. Nothing of the run was committed."""
+
+
+class BackendError(TapError):
+    """`backend: arrow` was asked for, and Arrow would not hold exactly what the tap sent."""
 
 
 class TapExitError(TapError):

@@ -31,7 +31,6 @@ _NOT_YET = (
     "max_line_bytes",
 )
 _NOT_YET_IN_PROJECT = ("extensions", "checkpoint_s")
-_BACKENDS = ("auto", "rows")
 
 
 def define(name: str, kind: str, scope: Scope, root: Path, dotenv: Mapping[str, str]) -> Plugin:
@@ -157,8 +156,6 @@ def _unsupported(plain: Mapping[str, JSON], own: Mapping[str, str], project: Set
     found = [place(key) for key in _NOT_YET if plain.get(key)]
     if plain.get("on_error", "fail") != "fail":
         found.append(f"{place('on_error')} other than 'fail'")
-    if plain.get("backend", "auto") not in _BACKENDS:
-        found.append(f"{place('backend')} other than {' or '.join(map(repr, _BACKENDS))}")
     found += [place(key) for key in _NOT_YET_IN_PROJECT if project.get(key)]
     return tuple(found)
 

@@ -112,6 +112,7 @@ MASK = Form(
     hint="Write each rule as `stream.property: sha256`; the others are null and redact.",
 )  # fmt: skip
 # YAML reads a bare `off` as false.
+BACKEND = one_of("auto", "arrow", "rows")
 DELETES = Form("one of hard, soft, off", lambda value: value is False or value in ("hard", "soft", "off"))
 
 _COMMON = {
@@ -121,7 +122,7 @@ _COMMON = {
 _TAP = _COMMON | {
     "config": MAPPING, "capabilities": TEXT_OR_TEXTS, "select": TEXT_OR_TEXTS, "streams": TEXT_OR_TEXTS,
     "metadata": MAPPINGS, "schema": MAPPINGS, "catalog": TEXT, "stream_maps": ANYTHING,
-    "version_column": FLAG, "deletes": DELETES, "max_table_nesting": COUNT, "backend": TEXT,
+    "version_column": FLAG, "deletes": DELETES, "max_table_nesting": COUNT, "backend": BACKEND,
     "build": FLAG, "discover": FLAG, "discover_timeout_s": SECONDS, "timeout_s": SECONDS, "idle_timeout_s": SECONDS,
     "max_line_bytes": COUNT, "on_error": TEXT, "parallel": ANYTHING, "reservoir": ANYTHING,
     "mask": MASK, "mask_salt": TEXT, "partitions": ANYTHING,

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
+from dlt_singer.decode.not_exact import NotExact
 from dlt_singer.decode.values import Reader, Variant, natural, reader_for
 from dlt_singer.errors import MessageError
 
 if TYPE_CHECKING:
     from dlt_singer.hints import ColumnHint, DataType, Path, StreamHints
 
-__all__ = ["RowDecoder"]
+__all__ = ["NotExact", "RowDecoder"]
 
 _Fields: TypeAlias = "dict[str, Reader | _Fields]"
 

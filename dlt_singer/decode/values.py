@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
+from dlt_singer.decode.forms import DATE, TIME, TIMESTAMP
+
 if TYPE_CHECKING:
     from dlt_singer.hints import DataType
 
@@ -25,15 +27,9 @@ Reader: TypeAlias = Callable[[bytes], object]
 
 _LONG_NUMBER: Final = re.compile(rb"[0-9]{16}|[0-9][eE][+-]?[0-9]{3}")
 """Finds every number that a double or a 64-bit integer may not hold (and some that they do)."""
-_DAY: Final = r"\d{4}-\d\d-\d\d"
-_CLOCK: Final = r"(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,6}0*)?)?"
-_UTC: Final = r"Z|[+-]00(?::?00)?"
-_TIMESTAMP: Final = re.compile(
-    rf"{_DAY}(?:[T ]{_CLOCK}(?:{_UTC}|([+-](?:[01]\d|2[0-3])(?::?[0-5]\d)?))?)?", re.ASCII
-)
-"""What dlt reads to the microsecond; it would guess at `2024` or `1700000000`, and round beyond six digits."""
-_DATE: Final = re.compile(rf"({_DAY})(?:[T ]00:00(?::00(?:\.0+)?)?(?:{_UTC})?)?", re.ASCII)
-_TIME: Final = re.compile(rf"({_CLOCK})(?:{_UTC})?", re.ASCII)
+_TIMESTAMP: Final = re.compile(TIMESTAMP, re.ASCII)
+_DATE: Final = re.compile(DATE, re.ASCII)
+_TIME: Final = re.compile(TIME, re.ASCII)
 
 _NUMBER: Final = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _WHOLE: Final = re.compile(rb"-?[0-9]+")
@@ -148,11 +144,9 @@ def _time(raw: bytes) -> object:
 
 
 def _json(raw: bytes) -> object:
-    """Return objects and arrays as they are; the JSON text of all else in a shell that dlt takes off again."""
+    """Return the tap's own JSON text, so that no digit and no key is lost, in a shell that dlt takes off again."""
     if raw == b"null":
         return None
-    if raw[:1] in b"{[" and not _LONG_NUMBER.search(raw):
-        return msgspec.json.decode(raw)
     # dlt parses a str for a json column once, and writes what is then a str as it is
     return json.dumps(raw.decode())
 

@@ -48,6 +48,7 @@ class StreamHints:
         disposition: FULL_TABLE replaces, other keyed streams merge, keyless ones append.
         warnings: One sentence for each column whose type is wider than declared.
         paths: Which column the value of a property goes to; objects that are flattened are not listed.
+        arrays: Properties that dlt makes a child table of.
     """
 
     columns: dict[str, ColumnHint]
@@ -55,6 +56,7 @@ class StreamHints:
     disposition: Disposition
     warnings: tuple[str, ...]
     paths: Mapping[Path, str]
+    arrays: tuple[Path, ...] = ()
 
 
 def stream_hints(  # noqa: PLR0913  # the keyword ones are options
@@ -97,12 +99,14 @@ def stream_hints(  # noqa: PLR0913  # the keyword ones are options
     paths: dict[Path, str] = {}
     owners: dict[str, Path] = {}
     warnings: list[str] = []
+    arrays: list[Path] = []
     for path, shape in _leaves(root.properties, max_table_nesting):
         name = "__".join(normalize(part) if part.strip() else "_empty" for part in path)
         other = owners.setdefault(name, path)
         if other != path:
             raise _collision(stream, name, other, path)
         if shape.kind == "array":
+            arrays.append(path)
             continue
         is_key = len(path) == 1 and path[0] in keys
         typed = _typed(shape, is_key=is_key)
@@ -112,7 +116,8 @@ def stream_hints(  # noqa: PLR0913  # the keyword ones are options
             kind = columns[name]["data_type"]
             warnings.append(f"Stream '{stream}', property '{'.'.join(path)}': {typed.note}; the column is {kind}.")
     primary_key = tuple(paths[(key,)] for key in keys)
-    return StreamHints(columns, primary_key, _disposition(replication_method, keys), tuple(warnings), paths)
+    disposition = _disposition(replication_method, keys)
+    return StreamHints(columns, primary_key, disposition, tuple(warnings), paths, tuple(arrays))
 
 
 def _leaves(

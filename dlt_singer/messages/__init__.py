@@ -17,6 +17,7 @@ from dlt_singer.messages.envelope import (
     Record,
     Schema,
     State,
+    members_of,
     parse_line,
 )
 from dlt_singer.messages.records import Records
@@ -34,6 +35,7 @@ __all__ = [
     "Restart",
     "Schema",
     "State",
+    "members_of",
     "parse_line",
 ]
 

@@ -54,10 +54,13 @@ class Cutter:
     def _all_begin_alike(self, text: bytes) -> bool:
         head = self._head
         # In a JSON string the head's quotes would be escaped, and a line end would be, too.
-        if not head or not text.startswith(head) or not text.endswith(b"}") or _VERSION in text:
-            return False
-        ends = text.count(b"\n")
-        return ends == text.count(b"\n" + head) and ends == text.count(b"}\n")
+        return (
+            bool(head)
+            and text.startswith(head)
+            and text.endswith(b"}")
+            and text.count(b"\n") == text.count(b"}\n" + head)
+            and _VERSION not in text
+        )
 
     def _one_by_one(self, lines: list[bytes]) -> Iterator[Records | bytes]:
         run: list[bytes] = []

@@ -77,6 +77,7 @@ class Batch(msgspec.Struct, tag="BATCH", tag_field="type", frozen=True):
 Line: TypeAlias = Record | Schema | State | ActivateVersion | Batch
 
 _envelope: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
+_object_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _SINGER_TYPES = frozenset({"RECORD", "SCHEMA", "STATE", "ACTIVATE_VERSION", "BATCH"})
 
 
@@ -100,6 +101,18 @@ def parse_line(line: bytes) -> Line:
         return _envelope.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _parse_leniently(line)
+
+
+def members_of(text: bytes) -> dict[str, bytes]:
+    """Split a JSON object into its members' own texts, as leniently as messages are read.
+
+    Raises:
+        ValueError: It is no JSON object.
+    """
+    try:
+        return {name: bytes(raw) for name, raw in _object_members.decode(text).items()}
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return {name: value.encode() for name, value in _members(text.decode(errors="backslashreplace")).items()}
 
 
 def _parse_leniently(line: bytes) -> Line:

@@ -9,6 +9,7 @@ import msgspec
 from dlt_singer.errors import MessageError
 from dlt_singer.messages.envelope import Record, parse_line
 
+_MISSING = "Nothing was loaded, because data may be missing. Report it to the tap's maintainers."
 _records: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 
 
@@ -110,14 +111,15 @@ class Records:
             found = [self._record(line, number) for number, line in enumerate(self.text.split(b"\n"))]
         for number, record in enumerate(found):
             if record.stream != self.stream or record.version != self.version:
-                raise MessageError(f"Line {self.first_line + number} names two streams or versions.")
+                raise MessageError(f"Line {self.first_line + number} names two streams or versions.", _MISSING)
         return [record.record for record in found]
 
     def _record(self, line: bytes, number: int) -> Record:
         try:
             message = parse_line(line)
         except MessageError as err:
-            raise MessageError(f"Line {self.first_line + number}: {err.reason}", err.remedy) from None
+            place = f"line {self.first_line + number}, {len(line)} bytes"
+            raise MessageError(f"A RECORD is broken ({place}). {err.reason}", _MISSING) from None
         if not isinstance(message, Record):
-            raise MessageError(f"Line {self.first_line + number} has two types.")
+            raise MessageError(f"Line {self.first_line + number} has two types.", _MISSING)
         return message

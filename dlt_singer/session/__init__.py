@@ -75,11 +75,13 @@ class Limits:
         batch_bytes: Bytes of one batch as the tap wrote it. Output is read in pieces of a megabyte at most, which
             are not taken apart for this, and no record is.
         waiting_bytes: Bytes that may wait for batches, over all streams.
+        waiting_s: Seconds that a row may wait for more of its stream.
     """
 
     batch_rows: int = 20_000
     batch_bytes: int = 8 << 20
     waiting_bytes: int = 64 << 20
+    waiting_s: float = 5.0
 
 
 class Session:
@@ -189,10 +191,11 @@ class Session:
                 self._schema(message)
             elif isinstance(message, ActivateVersion):
                 self._activate(message)
-            elif isinstance(message, Idle):
-                return
             # A tap that trickles must not keep the others waiting until a batch is full.
-            if self._ready or time.monotonic() > turn_ends:
+            if isinstance(message, Idle) or time.monotonic() > turn_ends:
+                self._flush_old()
+                return
+            if self._ready:
                 return
         for feed in self.feeds.values():
             self._flush(feed)
@@ -250,6 +253,13 @@ class Session:
         if feed.flush(self.newest):
             self._ready += 1
             self._waiting_bytes -= waiting
+
+    def _flush_old(self) -> None:
+        """Make batches of rows that have waited long enough for more."""
+        latest = time.monotonic() - self._limits.waiting_s
+        for feed in self.feeds.values():
+            if feed.waiting and feed.since < latest:
+                self._flush(feed)
 
     def _refuse_early_record(self, stream: str) -> None:
         known = [name for name, feed in self._by_name.items() if feed.schema is not None]

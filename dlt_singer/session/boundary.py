@@ -7,14 +7,16 @@ last STATE that counted. Their hashes are kept as a multiset; as many equal rows
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
 import msgspec
 
 from dlt_singer._types import JSON
+from dlt_singer.messages import members_of
 
 REMEMBERED_ROWS = 10_000
 _TECHNICAL_PREFIX = "_sdc_"
@@ -53,9 +55,13 @@ class Boundary:
         self._uncounted: deque[tuple[int, Mark]] = deque()
         self._folded = 0
 
-    def mark(self, rows: Sequence[Mapping[str, object]]) -> list[Mark]:
-        """Compare rows, in order of arrival, with what is expected again; drop those that are `known`."""
-        return [self._mark(row) for row in rows]
+    def mark(self, raws: Iterable[bytes | msgspec.Raw]) -> list[Mark]:
+        """Compare rows, in order of arrival, with what is expected again; drop those that are `known`.
+
+        Args:
+            raws: The rows as the tap's JSON text, so that it does not matter how they are decoded.
+        """
+        return [self._mark(members_of(bytes(raw))) for raw in raws]
 
     def handed(self, first: int, marks: Sequence[Mark]) -> None:
         """Note rows that were handed over; `first` is the number of the first of them within the run."""
@@ -83,12 +89,12 @@ class Boundary:
         too_many = counted < self._folded or expected.total() > REMEMBERED_ROWS
         return None if too_many else dict(expected), self._greatest
 
-    def _mark(self, row: Mapping[str, object]) -> Mark:
-        digest = row_hash(row)
+    def _mark(self, members: Mapping[str, bytes]) -> Mark:
+        digest = row_hash(members)
         known = self._expected[digest] > 0
         if known:
             self._expected[digest] -= 1
-        return Mark(digest, cast("JSON", row.get(self._key)) if self._key else None, known)
+        return Mark(digest, json.loads(members.get(self._key or "", b"null")), known)
 
     def _fold_next(self) -> None:
         number, mark = self._uncounted.popleft()
@@ -105,10 +111,10 @@ class Boundary:
         return mark.known and not self._moved
 
 
-def row_hash(row: Mapping[str, object]) -> str:
-    """Hash a row by its values, whatever the order of its keys and without technical `_sdc_` columns."""
-    values = {key: value for key, value in row.items() if not key.startswith(_TECHNICAL_PREFIX)}
-    return hashlib.blake2b(msgspec.json.encode(values, order="deterministic"), digest_size=12).hexdigest()
+def row_hash(members: Mapping[str, bytes]) -> str:
+    """Hash a row by its values' text, whatever the order of its keys and without technical `_sdc_` columns."""
+    kept = sorted((key, text) for key, text in members.items() if not key.startswith(_TECHNICAL_PREFIX))
+    return hashlib.blake2b(repr(kept).encode(), digest_size=12).hexdigest()
 
 
 def _greater(value: JSON, than: JSON) -> bool:

@@ -1,7 +1,11 @@
-"""One stream of a session: rows on their way from the tap to the host, and which STATE they make count. Pure."""
+"""One stream of a session: rows on their way from the tap to the host, and which STATE they make count.
+
+Pure, but for the clock that says how long rows have waited.
+"""
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from dataclasses import dataclass
 
@@ -64,6 +68,7 @@ class Feed:
         "live",
         "queue",
         "schema",
+        "since",
         "stream",
         "total",
         "version",
@@ -77,6 +82,7 @@ class Feed:
         self.version: int | None = None
         self.queue: deque[Rows] = deque()
         self.total = 0
+        self.since = 0.0
         self.bytes = 0
         self._pieces: list[Records] = []
         self.waiting = 0
@@ -89,6 +95,7 @@ class Feed:
         """Take records."""
         if not self._pieces:
             self._seal(newest)
+            self.since = time.monotonic()
         if newest is not self._seen_state:
             self._seen_state, self._at_state = newest, self.total
         self._pieces.append(records)

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import msgspec
+import pyarrow as pa
 
 from dlt_singer._types import JSON
-from dlt_singer.decode import RowDecoder
+from dlt_singer.decode import NotExact, RowDecoder
+from dlt_singer.decode.arrow import ArrowDecoder
 from dlt_singer.errors import MessageError, TapProtocolError
 from dlt_singer.hints import ColumnHint, DataType, Disposition, stream_hints
 from dlt_singer.messages import Schema
@@ -30,6 +33,7 @@ class StreamOptions:
 
     Attributes:
         stream: Its name.
+        tap: The tap's name, for errors.
         replication_method: From the catalog.
         replication_key: From the catalog; else the SCHEMA's first bookmark property.
         key_properties: Stand in for a SCHEMA that names none.
@@ -39,10 +43,12 @@ class StreamOptions:
         deletes: How `_sdc_deleted_at` is obeyed: `hard`, `soft` or `off`.
         version_column: Keep the table version of each row in `_sdc_table_version`.
         max_table_nesting: dlt's limit for nested tables.
+        backend: `arrow`, `rows`, or `auto` for Arrow where it is exact.
         normalize: dlt's naming convention for one identifier.
     """
 
     stream: str
+    tap: str = ""
     replication_method: str | None = None
     replication_key: str | None = None
     key_properties: tuple[str, ...] = ()
@@ -52,6 +58,7 @@ class StreamOptions:
     deletes: str = "soft"
     version_column: bool = False
     max_table_nesting: int | None = None
+    backend: str = "auto"
     normalize: Callable[[str], str] = str
 
 
@@ -111,6 +118,25 @@ class StreamSchema:
         """Return the column hints as of the rows decoded so far, technical columns included."""
         return {**self.hints.columns, **self._decoder.variants, **self._technical_columns(merges=merges)}
 
+    def table(self, batch: Rows) -> pa.Table:
+        """Decode a batch as Arrow; may be called in several threads.
+
+        Raises:
+            NotExact: Rows must be made of it.
+        """
+        table = self._arrow.decode(batch.pieces)
+        for key in self.hints.primary_key:
+            if table[key].null_count:
+                raise NotExact("a record lacks its key", key)
+        if self.options.version_column:
+            version = pa.scalar(batch.version, pa.int64())
+            table = table.append_column(VERSION, pa.repeat(version, len(table)))
+        return table
+
+    @cached_property
+    def _arrow(self) -> ArrowDecoder:
+        return ArrowDecoder(self.hints)
+
     def rows(self, batch: Rows) -> list[dict[str, object]]:
         """Decode a batch.
 
@@ -120,7 +146,8 @@ class StreamSchema:
         try:
             rows = self._decoder.decode(batch.raws)
         except MessageError as err:
-            raise TapProtocolError(f"Stream '{self.options.stream}': {err.reason}", err.remedy) from None
+            tap = f"{self.options.tap}, stream" if self.options.tap else "Stream"
+            raise TapProtocolError(f"{tap} '{self.options.stream}': {err.reason}", err.remedy) from None
         for name in self.options.deselected:
             for row in rows:
                 row.pop(name, None)

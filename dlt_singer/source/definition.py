@@ -144,8 +144,17 @@ class Definition:
                 names.setdefault(entry.name, stream)
         return {**names, **{stream: stream for stream in streams}}
 
-    def stream_options(self, stream: str, resource: DltResource | None, source: DltSource | None) -> StreamOptions:
-        """Return what is known of a stream besides its SCHEMA."""
+    def stream_options(
+        self, stream: str, resource: DltResource | None, source: DltSource | None, backend: str | None = None
+    ) -> StreamOptions:
+        """Return what is known of a stream besides its SCHEMA.
+
+        Args:
+            stream: The stream.
+            resource: The live resource.
+            source: What dlt extracts.
+            backend: How records are decoded, over what the plugin says.
+        """
         plugin, entry = self.tap.plugin, self._entry(stream)
         nesting = [
             resource.max_table_nesting if resource is not None else None,
@@ -153,6 +162,7 @@ class Definition:
         ]
         return StreamOptions(
             stream,
+            self.tap.name,
             replication_method=entry.replication_method if entry else None,
             replication_key=entry.replication_key if entry else None,
             key_properties=entry.key_properties if entry else (),
@@ -162,6 +172,7 @@ class Definition:
             deletes=plugin.deletes or "soft",
             version_column=plugin.version_column,
             max_table_nesting=next((levels for levels in nesting if levels is not None), None),
+            backend=backend or plugin.backend,
             normalize=source.schema.naming.normalize_path if source is not None else str,
         )
 

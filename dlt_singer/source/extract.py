@@ -13,14 +13,18 @@ from collections.abc import Mapping
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.exceptions import ContextDefaultCannotBeCreated
 from dlt.common.configuration.specs.base_configuration import ContainerInjectableContext
+from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.common.pipeline import PipelineContext, StateInjectableContext, SupportsPipeline
 from dlt.common.storages.load_package import LoadPackageStateInjectableContext
+from dlt.extract.items_transform import LimitItem
 from dlt.extract.resource import DltResource
 from dlt.extract.source import DltSource, SourceInjectableContext
 
 from dlt_singer.errors import SelectionError
 from dlt_singer.session import Session
 from dlt_singer.session.slots import Group, group_streams
+from dlt_singer.source.arrow_items import arrow_items
+from dlt_singer.source.decoding import Decoders
 from dlt_singer.source.definition import Definition, GroupUpstream
 from dlt_singer.source.handover import HandOver
 from dlt_singer.source.sync import StreamContext
@@ -50,6 +54,9 @@ class Extract:
         self._slots = live_slots(definition.tap.name, names)
         pipeline = _active_pipeline()
         self._file_format = file_format_of(pipeline)
+        self._arrow = arrow_items(*_goal(pipeline))
+        self._decoders = Decoders()
+        weakref.finalize(self, self._decoders.close)
         if pipeline is not None:
             # What dlt has restored, before the tap is started from it.
             keep_committed_state(pipeline, definition.tap)
@@ -61,13 +68,18 @@ class Extract:
         self._known_streams = definition.known_streams() | resources.keys()
         self.stops = 0
 
-    def run(self, stream: str) -> StreamContext:
-        """Return what a stream of this extract works with."""
+    def run(self, step: HandOver) -> StreamContext:
+        """Return what a stream of this extract works with.
+
+        Args:
+            step: The stream's last step.
+        """
+        stream = step.stream
         session = self._sessions[stream]
         resource = self._resources[stream]
         feeds_transformer = resource is not None and id(resource._pipe) in self._parents  # noqa: SLF001 - as above
         return StreamContext(
-            self._definition.stream_options(stream, resource, self._source),
+            self._definition.stream_options(stream, resource, self._source, step.backend),
             session,
             session.feeds[stream],
             self._slots,
@@ -75,9 +87,12 @@ class Extract:
                 resource,
                 self._source.schema if self._source is not None else None,
                 self._file_format,
+                self._arrow,
                 feeds_transformer=feeds_transformer,
+                has_steps=resource is not None and _has_users_steps(resource),
             ),
             self._known_streams,
+            self._decoders,
         )
 
     def close(self) -> None:
@@ -138,6 +153,14 @@ def _active_pipeline() -> SupportsPipeline | None:
     return context.pipeline() if context.is_active() else None
 
 
+def _goal(pipeline: SupportsPipeline | None) -> tuple[DestinationCapabilitiesContext | None, str | None]:
+    """Return what the destination can do and the load package that is written."""
+    destination = pipeline.destination if pipeline is not None else None
+    context = _context()
+    load_id = context.load_id if isinstance(context, LoadPackageStateInjectableContext) else None
+    return (destination.capabilities() if destination is not None else None), load_id
+
+
 def _current_source() -> DltSource | None:
     try:
         return Container()[SourceInjectableContext].source
@@ -173,6 +196,11 @@ def _own_resources(
                         "A tap can be read once per run: call singer(...) once for each.",
                     )
     return found, definitions
+
+
+def _has_users_steps(resource: DltResource) -> bool:
+    # The first is the generator.
+    return any(not isinstance(step, (HandOver, LimitItem)) for step in resource._pipe.steps[1:])  # noqa: SLF001 - as below
 
 
 def own_steps(resource: DltResource) -> list[HandOver]:

@@ -54,7 +54,8 @@ def singer(  # noqa: PLR0913 - alto's arguments, and ours by keyword
         mask: What becomes of values before anything is stored, by `stream.property`, over that of `alto.yaml`.
         project_dir: Where `alto.yaml` is; by default the working directory or above it.
         reservoir: Mirror the raw streams. Not supported yet; refused when the source is run.
-        backend: How records are decoded. Only `auto` and `rows` are supported yet.
+        backend: How records are decoded: `rows`, `arrow`, or `auto` for Arrow where it holds exactly what rows
+            would. Also for one stream: `resource_options={"users": {"backend": "rows"}}`.
         discover: False forbids asking the tap for its catalog.
         refresh_catalog: Ask the tap for its catalog again.
         **source_kwargs: Arguments of `dlt.source`, such as `max_table_nesting` or `schema_contract`.

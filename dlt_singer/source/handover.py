@@ -30,15 +30,17 @@ class HandOver(ItemTransform[object, dict[str, object]]):
     Args:
         definition: The source definition the stream belongs to.
         stream: Its name.
+        backend: How its records are decoded; None if it is not asked for in particular.
     """
 
     # Behind dlt's limit (1.1), before its fork to transformers (2).
     placement_affinity: ClassVar[float] = 1.5
 
-    def __init__(self, definition: Definition, stream: str) -> None:
+    def __init__(self, definition: Definition, stream: str, backend: str | None = None) -> None:
         super().__init__(lambda item: item)
         self.definition = definition
         self.stream = stream
+        self.backend = backend
 
     def __call__(self, item: object, meta: object = None) -> object:
         """Pass the item on, unless it is none."""

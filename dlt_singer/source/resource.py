@@ -12,6 +12,7 @@ from dlt.extract.items import DataItemWithMeta
 from dlt.extract.resource import DltResource
 
 from dlt_singer._types import JSON
+from dlt_singer.config.grammar import BACKEND, check_value
 from dlt_singer.source.definition import Definition
 from dlt_singer.source.extract import join
 from dlt_singer.source.handover import HandOver, pause
@@ -87,14 +88,20 @@ def stream_resource(definition: Definition, stream: str, options: Mapping[str, A
     Args:
         definition: The source definition it belongs to.
         stream: The stream.
-        options: Arguments of `dlt.resource`.
+        options: Arguments of `dlt.resource`, and `backend`.
+
+    Raises:
+        ConfigError: There is no such backend.
     """
-    step = HandOver(definition, stream)
+    backend = options.get("backend")
+    if backend is not None:
+        check_value(backend, BACKEND, f"resource_options.{stream}.backend")
+    step = HandOver(definition, stream, backend)
 
     def read() -> Iterator[DataItemWithMeta | None]:
         handled = sys.exc_info()[1]
         extract = join(step)
-        sync = StreamSync(extract.run(stream))
+        sync = StreamSync(extract.run(step))
         try:
             for item in sync.items():
                 held = [item]
@@ -115,7 +122,8 @@ def stream_resource(definition: Definition, stream: str, options: Mapping[str, A
         finally:
             sync.close()
 
-    merged = {"write_disposition": OURS, **options, "name": options.get("name", stream)}
+    merged = {"write_disposition": OURS, "name": stream, **options}
+    merged.pop("backend", None)
     resource = dlt.resource(read, **merged)
     resource.apply_hints(additional_table_hints={"x-singer": {"tap": definition.tap.name, "stream": stream}})
     resource.add_step(step)

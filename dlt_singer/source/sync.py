@@ -7,9 +7,13 @@ rows, or when they have passed the last step of the pipe: a limit closes the gen
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import compress
 
+import pyarrow as pa
 from dlt.extract.extractors import materialize_schema_item
 from dlt.extract.hints import TResourceHints
 from dlt.extract.items import DataItemWithMeta
@@ -21,6 +25,7 @@ from dlt_singer.session.boundary import REMEMBERED_ROWS, Boundary, Mark
 from dlt_singer.session.slots import Slot, write_rest
 from dlt_singer.session.snapshot import Snapshot
 from dlt_singer.session.stream_schema import SEQUENCE, StreamOptions, StreamSchema
+from dlt_singer.source.decoding import Content, Decoders, Decoding
 from dlt_singer.source.table import Table
 from dlt_singer.state import Slots
 from dlt_singer.tap import warn
@@ -37,6 +42,7 @@ class StreamContext:
         slots: What is remembered between runs.
         table: Where the rows go.
         known_streams: Streams whose parts of a STATE are theirs and not global.
+        decoders: Those of the extract.
     """
 
     options: StreamOptions
@@ -45,6 +51,7 @@ class StreamContext:
     slots: Slots
     table: Table
     known_streams: frozenset[str]
+    decoders: Decoders
 
 
 @dataclass(slots=True)
@@ -79,6 +86,7 @@ class StreamSync:
         self._sequence = max(self._slot.get("sequence", 0) + 1, time.time_ns() // 1000)
         self._columns: dict[str, ColumnHint] = {}
         self._hints_arrived = False
+        self._new_key = ""
         self._handed = 0
         self._complete = False
         self._stored: Snapshot | None = None
@@ -86,12 +94,13 @@ class StreamSync:
     def items(self) -> Iterator[DataItemWithMeta | None]:
         """Yield rows with their hints, None when it is another stream's turn."""
         session, feed = self._run.session, self._run.feed
-        while (batch := session.pull(feed)) is not END:
-            if batch is None:
+        for decoding in self._decodings():
+            if decoding is None:
                 yield None
                 continue
-            delivery = Delivery(self, batch)
-            items = self._items_of(delivery)
+            delivery = Delivery(self, decoding.batch)
+            items = self._items_of(decoding, delivery)
+            del decoding
             while items:
                 # Kept nowhere here: thousands of other streams may have their turn before this goes on.
                 yield items.pop()
@@ -138,46 +147,71 @@ class StreamSync:
 
     def _shape_of(self, schema: Schema) -> StreamSchema:
         if self._shape is None or self._shape.schema is not schema:
+            before = self._shape
             self._shape = StreamSchema(schema, self._run.options, self._run.table.stored_columns())
+            if before is not None and before.hints.primary_key != self._shape.hints.primary_key:
+                # A file of Arrow cannot change what may be null.
+                self._new_key = "its key has changed within the run"
             for warning in self._shape.hints.warnings:
                 warn(f"{self._run.session.name}: {warning}")
             if self._shape.repeats_rows and self._boundary is None:
-                before = Slot() if self._renewed() else self._slot
-                self._boundary = Boundary(
-                    before.get("remembered"), before.get("greatest"), self._shape.replication_key
-                )
+                slot = Slot() if self._renewed() else self._slot
+                self._boundary = Boundary(slot.get("remembered"), slot.get("greatest"), self._shape.replication_key)
         return self._shape
 
-    def _items_of(self, delivery: Delivery) -> list[DataItemWithMeta]:
+    def _items_of(self, decoding: Decoding, delivery: Delivery) -> list[DataItemWithMeta]:
         """Return the item of a batch, whose text is let go; none if no row of it is new."""
-        shape = self._shape_of(delivery.batch.schema)
-        rows = self._rows(shape, delivery)
+        content = self._content(decoding, delivery)
         delivery.batch.pieces = []
-        return [self._item(shape, rows, delivery)] if rows else []
+        return [self._item(decoding.shape, content, delivery)] if len(content) else []
 
-    def _rows(self, shape: StreamSchema, delivery: Delivery) -> list[dict[str, object]]:
-        rows = shape.rows(delivery.batch)
+    def _decodings(self) -> Iterator[Decoding | None]:
+        """Pull batches and decode them ahead, None when it is another stream's turn."""
+        waiting: deque[Decoding] = deque()
+        while (batch := self._run.session.pull(self._run.feed)) is not END:
+            if batch is not None:
+                if self._shape is not None and self._shape.schema is not batch.schema:
+                    # A new SCHEMA is read in the types that the batches before it have given the table.
+                    yield from _emptied(waiting)
+                waiting.append(self._decoding(batch))
+                if waiting[-1].runs:
+                    continue
+            elif not (waiting and waiting[0].ready):
+                yield None
+                continue
+            yield waiting.popleft()
+        yield from _emptied(waiting)
+
+    def _decoding(self, batch: Rows) -> Decoding:
+        shape, table = self._shape_of(batch.schema), self._run.table
+        if shape.options.backend == "rows":
+            return Decoding(batch, shape, self._run.decoders, None, "its backend is rows")
+        obstacle = table.arrow_obstacle or self._new_key
+        typed = None if obstacle else partial(table.typed, columns=shape.hints.columns)
+        return Decoding(batch, shape, self._run.decoders, typed, obstacle or "").start()
+
+    def _content(self, decoding: Decoding, delivery: Delivery) -> Content:
+        content, shape = decoding.content(), decoding.shape
         if self._boundary is not None:
-            delivery.marks = self._boundary.mark(rows)
-            rows = [row for row, mark in zip(rows, delivery.marks, strict=True) if not mark.known]
+            delivery.marks = self._boundary.mark(delivery.batch.raws)
+            content = _kept(content, [not mark.known for mark in delivery.marks])
         if self._merges(shape):
-            for number, row in enumerate(rows, self._sequence):
-                row[SEQUENCE] = number
-            self._sequence += len(rows)
+            content = _numbered(content, self._sequence)
+            self._sequence += len(content)
             delivery.sequence = self._sequence - 1
-        return rows
+        return content
 
-    def _item(self, shape: StreamSchema, rows: list[dict[str, object]], delivery: Delivery) -> DataItemWithMeta:
-        columns = shape.columns(merges=self._merges(shape))
+    def _item(self, shape: StreamSchema, content: Content, delivery: Delivery) -> DataItemWithMeta:
+        columns = {**shape.columns(merges=self._merges(shape)), **self._run.table.arrow_columns}
         if columns != self._columns:
             self._columns, self._hints_arrived = columns, False
         delivery.has_hints = not self._hints_arrived
-        return self._run.table.item(rows, delivery, self._hints(shape) if delivery.has_hints else None)
+        return self._run.table.item(content, delivery, self._hints(shape) if delivery.has_hints else None)
 
     def _empty_table(self, schema: Schema) -> DataItemWithMeta:
         """Make dlt create, or empty, the table of a stream that was synced and of which no row arrived."""
         shape = self._shape_of(schema)
-        self._columns = shape.columns(merges=self._merges(shape))
+        self._columns = {**shape.columns(merges=self._merges(shape)), **self._run.table.arrow_columns}
         return self._run.table.item(materialize_schema_item(), None, self._hints(shape))
 
     def _hints(self, shape: StreamSchema) -> TResourceHints:
@@ -222,3 +256,23 @@ class StreamSync:
             "rows will come again in the next run; they will be loaded twice. Give it keys if it has any "
             "(`key-properties` under `metadata`)."
         )
+
+
+def _emptied(waiting: deque[Decoding]) -> Iterator[Decoding]:
+    while waiting:
+        yield waiting.popleft()
+
+
+def _kept(content: Content, keep: list[bool]) -> Content:
+    if isinstance(content, list):
+        return list(compress(content, keep))
+    return content if all(keep) else content.filter(pa.array(keep))
+
+
+def _numbered(content: Content, first: int) -> Content:
+    """Put the order of arrival into a column."""
+    if isinstance(content, list):
+        for number, row in enumerate(content, first):
+            row[SEQUENCE] = number
+        return content
+    return content.append_column(SEQUENCE, pa.array(range(first, first + len(content)), pa.int64()))

@@ -7,9 +7,11 @@ table of a stream that was skipped. So items carry them, to a variant of the res
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Generic, TypeVar, cast
 
 import dlt
+import pyarrow as pa
 from dlt.common.normalizers.json.relational import DataItemNormalizer as RelationalNormalizer
 from dlt.common.pipeline import SupportsPipeline
 from dlt.common.schema import Schema
@@ -20,6 +22,7 @@ from dlt.extract.items import DataItemWithMeta, TableNameMeta
 from dlt.extract.resource import DltResource
 
 from dlt_singer.hints import ColumnHint
+from dlt_singer.source.arrow_items import ArrowItems, obstacles
 
 OURS: Mapping[str, str] = {"disposition": "append"}
 """The disposition our resources are created with: as a mapping, so that a user's plain `append` can be told."""
@@ -63,17 +66,21 @@ class Table:
         resource: The live resource; None if rows are read without a pipeline.
         schema: The schema of the source, with the tables that are there already.
         file_format: For the load files, if the user asks for none; None leaves it to dlt.
+        arrow: How Arrow items are made; None if there is nothing to write them to.
         feeds_transformer: A transformer takes the rows. It would inherit the items' table, so hints are applied
             to the resource instead; the same for a resource whose hints depend on the data.
+        has_steps: The user has put steps behind the stream, and they expect rows.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - three of them are yes or no
         self,
         resource: DltResource | None,
         schema: Schema | None,
         file_format: TFileFormat | None,
+        arrow: ArrowItems | None = None,
         *,
         feeds_transformer: bool,
+        has_steps: bool = False,
     ) -> None:
         self._schema = schema
         self._resource = resource
@@ -81,9 +88,46 @@ class Table:
             feeds_transformer or resource.has_dynamic_table_name or resource.has_other_dynamic_hints
         )
         self._file_format = file_format
+        self._arrow = arrow
+        self._has_steps = has_steps
         if resource is not None and isinstance(resource.table_name, str):
             # What an earlier run of this object has left would hide what the user has said since.
             resource._hints_variants.pop(resource.table_name, None)  # noqa: SLF001 - no public way
+
+    @cached_property
+    def arrow_obstacle(self) -> str | None:
+        """Why the resource must be given rows; None if it takes Arrow."""
+        if self._resource is None or self._schema is None or self._arrow is None:
+            return "there is no pipeline to write it"
+        if self._sticks:
+            return "a transformer takes the rows, or the resource's hints depend on them"
+        if self._has_steps:
+            return "a step of the resource takes rows"
+        users = self._resource._hints or TResourceHints()  # noqa: SLF001 - no public way
+        file_format = users.get("file_format") or self._file_format
+        return next(obstacles(self._resource, self._schema, cast("str | None", file_format)), None)
+
+    @cached_property
+    def arrow_columns(self) -> dict[str, ColumnHint]:
+        """The columns that Arrow items bring and that dlt adds to rows; none if the resource must be given rows."""
+        return {} if self.arrow_obstacle or not self._arrow else self._arrow.columns(self._normalize)
+
+    def typed(self, table: pa.Table, columns: Mapping[str, ColumnHint]) -> pa.Table:
+        """Return an Arrow table in the destination's types, with the columns that dlt adds to rows.
+
+        Raises:
+            NotExact: A value does not fit the type that the user has asked for.
+        """
+        users = self._resource.columns if self._resource is not None else None
+        merged: dict[str, Mapping[str, object]] = {**columns}
+        for name, column in (users if isinstance(users, Mapping) else {}).items():
+            merged[name] = {**merged.get(name, {}), **column}
+        assert self._arrow is not None  # noqa: S101 - there would be an obstacle
+        return self._arrow.complete(table, merged, self._normalize)
+
+    def _normalize(self, name: str) -> str:
+        assert self._schema is not None  # noqa: S101 - as above
+        return self._schema.naming.normalize_identifier(name)
 
     @property
     def keeps_history(self) -> bool:
@@ -118,7 +162,7 @@ class Table:
         return cast("Mapping[str, ColumnHint]", merged)
 
     def item(
-        self, rows: list[dict[str, object]], delivery: DeliveryT, hints: TResourceHints | None
+        self, rows: list[dict[str, object]] | pa.Table, delivery: DeliveryT, hints: TResourceHints | None
     ) -> DataItemWithMeta:
         """Return rows for dlt.
 

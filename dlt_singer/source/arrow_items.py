@@ -1,0 +1,138 @@
+"""An Arrow table of a batch made into what dlt's normaliser would make of its rows.
+
+dlt writes Arrow as it is, so what it adds to rows is added here: the id of the load and one for each row. And
+since nothing of dlt's looks at the single value on that way, a table is only given Arrow if nothing needs to.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, cast
+
+import pyarrow as pa
+from dlt.common.configuration.resolve import resolve_configuration
+from dlt.common.destination import DestinationCapabilitiesContext
+from dlt.common.libs.pyarrow import get_py_arrow_datatype
+from dlt.common.schema import Schema
+from dlt.common.schema.typing import TColumnSchema, TColumnType
+from dlt.extract.resource import DltResource
+from dlt.normalize.configuration import ItemsNormalizerConfiguration
+
+from dlt_singer.decode import NotExact
+from dlt_singer.hints import ColumnHint
+
+_LOAD_ID: Final = "_dlt_load_id"
+_ROW_ID: Final = "_dlt_id"
+_ID_LENGTH: Final = 14
+_BITS_OF_A_DIGIT: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class ArrowItems:
+    """What the Arrow items of one extract have in common.
+
+    Attributes:
+        load_id: The load package they go to.
+        capabilities: Of the destination.
+        adds_load_id: Whether dlt adds `_dlt_load_id` itself, by the user's configuration.
+        adds_id: The same for `_dlt_id`.
+    """
+
+    load_id: str
+    capabilities: DestinationCapabilitiesContext
+    adds_load_id: bool
+    adds_id: bool
+
+    def columns(self, normalize: Callable[[str], str]) -> dict[str, ColumnHint]:
+        """Return hints for the columns that `complete` adds, as dlt's normaliser gives them to rows."""
+        load_id, row_id = normalize(_LOAD_ID), normalize(_ROW_ID)
+        added: dict[str, TColumnSchema] = {}
+        if not self.adds_load_id:
+            added[load_id] = {"name": load_id, "data_type": "text", "nullable": False}
+        if not self.adds_id:
+            added[row_id] = {
+                "name": row_id, "data_type": "text", "nullable": False, "unique": True, "row_key": True
+            }  # fmt: skip
+        return cast("dict[str, ColumnHint]", added)
+
+    def complete(
+        self, table: pa.Table, columns: Mapping[str, Mapping[str, object]], normalize: Callable[[str], str]
+    ) -> pa.Table:
+        """Return a table in dlt's types, with dlt's columns.
+
+        Args:
+            table: The rows.
+            columns: The columns' hints, the user's among them.
+            normalize: dlt's naming convention for one identifier.
+
+        Raises:
+            NotExact: The user has asked for a type that does not hold a value.
+        """
+        names, arrays = list(table.column_names), list(table.columns)
+        arrays = [self._typed(column, columns.get(name, {})) for name, column in zip(names, arrays, strict=True)]
+        if not self.adds_load_id:
+            names.append(normalize(_LOAD_ID))
+            arrays.append(pa.repeat(self.load_id, len(table)))
+        if not self.adds_id:
+            names.append(normalize(_ROW_ID))
+            arrays.append(row_ids(len(table)))
+        hints = {**columns, **self.columns(normalize)}
+        # dlt would warn of a nullable column where its schema has none.
+        fields = [
+            pa.field(name, array.type, nullable=bool(hints.get(name, {}).get("nullable", True)))
+            for name, array in zip(names, arrays, strict=True)
+        ]
+        return pa.table(arrays, schema=pa.schema(fields))
+
+    def _typed(self, column: pa.ChunkedArray, hint: Mapping[str, object]) -> pa.ChunkedArray:
+        # dlt minds time zones itself, and a timestamp's precision is the destination's affair.
+        if hint.get("data_type") in (None, "timestamp", "time"):
+            return column
+        kind = get_py_arrow_datatype(cast("TColumnType", hint), self.capabilities, "UTC")
+        if kind == column.type:
+            return column
+        try:
+            return column.cast(kind)
+        except pa.ArrowInvalid:
+            reason = "a value does not fit the type that was asked for"
+            raise NotExact(reason, str(hint.get("name"))) from None
+
+
+def arrow_items(capabilities: DestinationCapabilitiesContext | None, load_id: str | None) -> ArrowItems | None:
+    """Return how Arrow items of this extract are made; None without a destination or a load package."""
+    if capabilities is None or load_id is None:
+        return None
+    config = resolve_configuration(ItemsNormalizerConfiguration(), sections=("normalize", "parquet_normalizer"))
+    return ArrowItems(load_id, capabilities, config.add_dlt_load_id, config.add_dlt_id)
+
+
+def obstacles(resource: DltResource, schema: Schema, file_format: str | None) -> Iterator[str]:
+    """Yield why a resource must be given rows.
+
+    Args:
+        resource: The resource.
+        schema: Of the source.
+        file_format: What its load files will be.
+    """
+    if file_format != "parquet":
+        yield f"its load files are {file_format or 'not parquet'}"
+    contract = schema.resolve_contract_settings_for_table(str(resource.table_name))
+    if any(mode != "evolve" for mode in contract.values()) or resource.schema_contract is not None:
+        yield "a schema contract looks at values"
+    if isinstance(resource.write_disposition, Mapping) and resource.write_disposition.get("strategy") == "scd2":
+        yield "its rows are told apart by a hash of their values"
+
+
+def row_ids(count: int) -> pa.Array:
+    """Return random ids of the length and letters of dlt's own.
+
+    Example:
+        >>> len(row_ids(1000).unique())
+        1000
+    """
+    digits = base64.b64encode(secrets.token_bytes(-(-count * _ID_LENGTH * _BITS_OF_A_DIGIT // 8)))
+    offsets = pa.array(range(0, (count + 1) * _ID_LENGTH, _ID_LENGTH), pa.int32())
+    return pa.StringArray.from_buffers(count, offsets.buffers()[1], pa.py_buffer(digits))
