@@ -52,7 +52,7 @@ def test_the_docs_say_which_keys_of_a_tap_are_refused(key: str, tmp_path: Path) 
     assert refused == _is_said_to_be_refused("tap", key)
 
 
-@pytest.mark.parametrize("key", ["checkpoint_s", "extensions", "on_error", "parallel", "reservoir"])
+@pytest.mark.parametrize("key", ["extensions", "on_error", "parallel"])
 def test_the_docs_say_which_keys_of_a_project_are_refused(key: str, tmp_path: Path) -> None:
     (tmp_path / "alto.yaml").write_text(
         yaml.safe_dump({"default": {key: _example(project_form[key]), "taps": {"tap-x": {"command": ["x"]}}}})

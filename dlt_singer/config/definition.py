@@ -18,19 +18,28 @@ from dlt_singer.config.plugin import Kind, Plugin
 from dlt_singer.config.secret import Secret, Setting, reveal, wrap
 from dlt_singer.errors import ConfigError, did_you_mean
 
-FROM_PROJECT = ("load_path", "build", "discover", "on_error", "parallel", "reservoir", "mask_salt")
+FROM_PROJECT = (
+    "load_path",
+    "build",
+    "discover",
+    "on_error",
+    "parallel",
+    "reservoir",
+    "resume",
+    "checkpoint_s",
+    "mask_salt",
+)
 """Keys of a project that are defaults for each of its taps."""
 _KEEP_WRAPPED = ("config", "environment", "mask_salt")
 _NOT_YET = (
     "stream_maps",
-    "reservoir",
     "parallel",
     "partitions",
     "timeout_s",
     "idle_timeout_s",
     "max_line_bytes",
 )
-_NOT_YET_IN_PROJECT = ("extensions", "checkpoint_s")
+_NOT_YET_IN_PROJECT = ("extensions",)
 
 
 def define(name: str, kind: str, scope: Scope, root: Path, dotenv: Mapping[str, str]) -> Plugin:
@@ -145,7 +154,7 @@ _ACTED_ON = ("catalog", "discover", "properties", "state")
 
 _AS_THEY_ARE = (
     "metadata", "schema", "load_path", "version_column", "max_table_nesting", "backend", "build",
-    "discover", "discover_timeout_s",
+    "discover", "discover_timeout_s", "reservoir", "resume", "checkpoint_s",
 )  # fmt: skip
 
 

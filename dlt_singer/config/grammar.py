@@ -111,6 +111,10 @@ MASK = Form(
     "a mapping of `stream.property` to sha256, null or redact", _is_masks, dict,
     hint="Write each rule as `stream.property: sha256`; the others are null and redact.",
 )  # fmt: skip
+PLACE = Form(
+    "true, false or a URL", lambda value: isinstance(value, bool | str), object,
+    hint="`true` uses the project's own store; a URL names another one.",
+)  # fmt: skip
 # YAML reads a bare `off` as false.
 BACKEND = one_of("auto", "arrow", "rows")
 DELETES = Form("one of hard, soft, off", lambda value: value is False or value in ("hard", "soft", "off"))
@@ -124,8 +128,8 @@ _TAP = _COMMON | {
     "metadata": MAPPINGS, "schema": MAPPINGS, "catalog": TEXT, "stream_maps": ANYTHING,
     "version_column": FLAG, "deletes": DELETES, "max_table_nesting": COUNT, "backend": BACKEND,
     "build": FLAG, "discover": FLAG, "discover_timeout_s": SECONDS, "timeout_s": SECONDS, "idle_timeout_s": SECONDS,
-    "max_line_bytes": COUNT, "on_error": TEXT, "parallel": ANYTHING, "reservoir": ANYTHING,
-    "mask": MASK, "mask_salt": TEXT, "partitions": ANYTHING,
+    "max_line_bytes": COUNT, "on_error": TEXT, "parallel": ANYTHING, "reservoir": PLACE, "resume": FLAG,
+    "checkpoint_s": SECONDS, "mask": MASK, "mask_salt": TEXT, "partitions": ANYTHING,
 }  # fmt: skip
 _PLUGIN_KEYS = {
     "taps": Keys(_TAP),
@@ -137,7 +141,7 @@ project_form = Keys(
     {
         "project_name": TEXT, "load_path": TEXT, "data_dir": TEXT, "storage_url": TEXT, "env": TEXT,
         "filesystem": one_of(*STORES), "bucket": TEXT, "bucket_path": TEXT, "environment": SCALARS,
-        "extensions": TEXTS, "reservoir_buffer_size": COUNT, "reservoir": ANYTHING, "discover": FLAG,
+        "extensions": TEXTS, "reservoir_buffer_size": COUNT, "reservoir": PLACE, "resume": FLAG, "discover": FLAG,
         "parallel": ANYTHING, "on_error": TEXT, "checkpoint_s": SECONDS, "build": FLAG,
         "mask_salt": TEXT,
     }

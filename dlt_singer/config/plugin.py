@@ -50,6 +50,9 @@ class Plugin:
         build: Whether its executable may be built here; else it must be in the cache or the store.
         load_path: The plugin's, else the project's.
         accents: A tap's overrides of targets' config, by target.
+        reservoir: Whether its runs are mirrored; a string names the store, else it is the project's.
+        resume: Whether a run takes over what one that died has mirrored.
+        checkpoint_s: How old what is mirrored gets before it is stored.
         unsupported: Keys that are set, but whose capability this version does not have.
     """
 
@@ -80,6 +83,9 @@ class Plugin:
     build: bool = True
     discover: bool = True
     discover_timeout_s: float | None = None
+    reservoir: bool | str = False
+    resume: bool = True
+    checkpoint_s: float = 30.0
     accents: Mapping[str, Mapping[str, Setting]] = field(default_factory=dict)
     settings: Mapping[str, Setting] = field(default_factory=dict)
     unsupported: tuple[str, ...] = ()

@@ -38,8 +38,9 @@ def fetch(reservoir: Reservoir, file: StoredFile) -> bytes:
 def changed(reservoir: Reservoir, file: StoredFile, size: int | None) -> DamagedReservoirError:
     """Return the error for a file that is not what was written; `size` is None for one that is not there."""
     how = "is missing" if size is None else "is not what was written there"
+    held = f"{file.records} records of stream '{file.stream}'" if file.sha256 else f"stream '{file.stream}'"
     return DamagedReservoirError(
-        f"{reservoir.url}/{file.path} {how} ({file.records} records of stream '{file.stream}').",
+        f"{reservoir.url}/{file.path} {how} ({held}).",
         "Somebody has changed the reservoir: alto's compaction does, if it runs over these files. Restore it, or "
         "leave it out with reservoir(..., damaged='skip').",
         path=file.path,

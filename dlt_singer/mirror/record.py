@@ -114,6 +114,7 @@ class Recorder:
             restarts=self.start.streams[stream].restarts,
             versions=count.versions,
             schemas=tuple(line.decode() for line in count.pending),
+            key_properties=tuple((count.schema.key_properties if count.schema is not None else None) or ()),
             bookmark=bookmark,
         )
 

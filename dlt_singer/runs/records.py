@@ -64,6 +64,7 @@ class StreamStart(msgspec.Struct, frozen=True):
         replication_key: As the catalog says.
         key_properties: As the catalog says.
         deselected: Properties that are removed if the tap sends them all the same.
+        selection_hash: What was selected of it.
         remembered: Hashes with counts of the rows the tap repeats, for a stream without keys; None if too many.
         greatest: The replication value those rows have.
         bookmark: Its part of the state.
@@ -77,6 +78,7 @@ class StreamStart(msgspec.Struct, frozen=True):
     replication_key: str | None = None
     key_properties: tuple[str, ...] = ()
     deselected: tuple[str, ...] = ()
+    selection_hash: str = ""
     remembered: dict[str, int] | None = {}
     greatest: object = None
     bookmark: object = None
@@ -123,8 +125,8 @@ class RunStart(msgspec.Struct, frozen=True):
         dataset: The dataset there.
         load_id: dlt's load package.
         plugin_key: What program and settings these are.
-        catalog_hash: What was selected.
-        masks: The masks, in words.
+        catalog_hash: What was selected of all streams.
+        masks: What was masked, and how.
         taken: What was taken over from a run that died.
         resumes: That run.
         attempts: How many runs before this one took the same over and got no further.
@@ -142,7 +144,7 @@ class RunStart(msgspec.Struct, frozen=True):
     load_id: str = ""
     plugin_key: str = ""
     catalog_hash: str = ""
-    masks: tuple[str, ...] = ()
+    masks: dict[str, str] = {}
     taken: Checkpoint | None = None
     resumes: str | None = None
     attempts: int = 0
@@ -165,6 +167,7 @@ class StreamEnd(msgspec.Struct, frozen=True):
         restarts: Numbers of the messages at which the tap was started anew after it had died.
         versions: Its table versions, in order.
         schemas: SCHEMA lines that nothing came after.
+        key_properties: As its SCHEMA says.
         bookmark: Its part of the state.
     """
 
@@ -175,6 +178,7 @@ class StreamEnd(msgspec.Struct, frozen=True):
     restarts: tuple[int, ...] = ()
     versions: tuple[int, ...] = ()
     schemas: tuple[str, ...] = ()
+    key_properties: tuple[str, ...] = ()
     bookmark: object = None
 
 

@@ -159,8 +159,6 @@ def _differs(dead: RunStart, now: RunStart) -> str:
         return "it loaded into another place"
     if dead.plugin_key != now.plugin_key:
         return "the tap's program or settings have changed since"
-    if dead.catalog_hash != now.catalog_hash:
-        return "what is selected has changed since"
     if dead.masks != now.masks:
         return "the masks have changed since"
     return ""
@@ -173,6 +171,7 @@ def _left(name: str, dead: Unfinished, now: RunStart, progress: Progress) -> str
         return "it was not read then"
     reasons = {
         "it continued another run": (theirs.parent, theirs.bookmark) != (ours.parent, ours.bookmark),
+        "what is selected of it has changed": theirs.selection_hash != ours.selection_hash,
         "it was limited": name in dead.limited,
         "a full table is read whole": theirs.replication_method == "FULL_TABLE",
         "its tap says that its progress is not resumable (progress_markers)": _holds_markers(progress.after),

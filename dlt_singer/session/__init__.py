@@ -15,7 +15,7 @@ from enum import Enum
 from typing import Final, Literal, Protocol
 
 from dlt_singer.errors import TapError, TapProtocolError, did_you_mean
-from dlt_singer.messages import ActivateVersion, Idle, Message, Records, Schema, State
+from dlt_singer.messages import ActivateVersion, Idle, Message, Records, Restart, Schema, State
 from dlt_singer.session.feed import Feed, Rows
 from dlt_singer.session.signals import sigterm_as_interrupt
 from dlt_singer.session.snapshot import Snapshot
@@ -63,6 +63,19 @@ class Upstream(Protocol):
 
     def note_unasked(self, stream: str) -> None:
         """Called once for each stream that the tap sends and nobody pulls."""
+        ...
+
+    def note_skipped(self, stream: str) -> None:
+        """Called for each stream that was pulled to its end and sent no SCHEMA."""
+        ...
+
+    def finish(self, handed: Mapping[str, int], newest: Snapshot | None) -> None:
+        """Called once when nobody pulls any more and nothing has failed, before the messages are closed.
+
+        Args:
+            handed: How many records of each stream reached the host.
+            newest: The newest STATE.
+        """
         ...
 
 
@@ -146,6 +159,10 @@ class Session:
         with self.lock:
             return feed.counts(self.newest)
 
+    def note_skipped(self, feed: Feed) -> None:
+        """Note that a stream sent nothing, not even a SCHEMA."""
+        self._upstream.note_skipped(feed.stream)
+
     def close_feed(self, feed: Feed) -> None:
         """Note that nobody pulls this stream any more; the last one ends the tap."""
         with self.lock:
@@ -156,6 +173,7 @@ class Session:
             feed.close(self.newest)
             self._live -= 1
             if not self._live:
+                self._finish()
                 self.close()
 
     def close(self) -> None:
@@ -176,6 +194,14 @@ class Session:
             self._error = err
         self.close()
 
+    def _finish(self) -> None:
+        if self._error is None and self._stream is not None:
+            try:
+                self._upstream.finish({stream: feed.handed for stream, feed in self.feeds.items()}, self.newest)
+            except BaseException as err:
+                self._fail(err)
+                raise
+
     def _pump(self) -> None:
         if self._stream is None:
             self._stream = self._upstream.start()
@@ -187,10 +213,8 @@ class Session:
                 self._records(message)
             elif isinstance(message, State):
                 self.newest = Snapshot(message.value)
-            elif isinstance(message, Schema):
-                self._schema(message)
-            elif isinstance(message, ActivateVersion):
-                self._activate(message)
+            elif not isinstance(message, Idle):
+                self._note(message)
             # A tap that trickles must not keep the others waiting until a batch is full.
             if isinstance(message, Idle) or time.monotonic() > turn_ends:
                 self._flush_old()
@@ -227,6 +251,15 @@ class Session:
         elif self._waiting_bytes >= self._limits.waiting_bytes:
             self._flush(max(self.feeds.values(), key=lambda each: each.bytes))
 
+    def _note(self, message: Message) -> None:
+        match message:
+            case Schema():
+                self._schema(message)
+            case ActivateVersion():
+                self._activate(message)
+            case Restart():
+                self._restart(message)
+
     def _schema(self, message: Schema) -> None:
         feed = self._by_name.get(message.stream)
         if feed is not None and feed.live and message != feed.schema:
@@ -237,6 +270,13 @@ class Session:
         feed = self._by_name.get(message.stream)
         if feed is not None and feed.live and message.version != feed.version:
             self._version(feed, message.version)
+
+    def _restart(self, message: Restart) -> None:
+        feed = self._by_name.get(message.stream)
+        if feed is not None and feed.live:
+            self._flush(feed)
+            feed.restart = message
+            feed.renewed = feed.renewed or message.renewed
 
     def _version(self, feed: Feed, version: int) -> None:
         if feed.version is not None and not self._upstream.mixes_versions:

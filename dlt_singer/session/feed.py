@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from dlt_singer.messages import Records, Schema
+from dlt_singer.messages import Records, Restart, Schema
 from dlt_singer.session.snapshot import Snapshot
 
 
@@ -27,6 +27,8 @@ class Rows:
         version: Their table version, if the tap keeps versions.
         state: The newest STATE that counts, as far as this stream goes, once the batch is handed over.
         counted: How many of the run's rows stand before that STATE.
+        rows: How many rows there are, also once they are let go.
+        restart: The stream was begun anew before its rows.
     """
 
     number: int
@@ -36,6 +38,8 @@ class Rows:
     version: int | None
     state: Snapshot | None
     counted: int
+    rows: int = 0
+    restart: Restart | None = None
 
     def __len__(self) -> int:
         return sum(map(len, self.pieces))
@@ -67,6 +71,8 @@ class Feed:
         "bytes",
         "live",
         "queue",
+        "renewed",
+        "restart",
         "schema",
         "since",
         "stream",
@@ -80,6 +86,8 @@ class Feed:
         self.live = True
         self.schema: Schema | None = None
         self.version: int | None = None
+        self.restart: Restart | None = None
+        self.renewed = False
         self.queue: deque[Rows] = deque()
         self.total = 0
         self.since = 0.0
@@ -108,10 +116,18 @@ class Feed:
         if not self._pieces or self.schema is None:
             return False
         first, counted = self.total - self.waiting, self._counted(newest)
-        self._tail = Rows(self._tail.number + 1, first, self.schema, self._pieces, self.version, newest, counted)
+        self._tail = Rows(
+            self._tail.number + 1, first, self.schema, self._pieces, self.version, newest, counted,
+            self.waiting, self.restart,
+        )  # fmt: skip
         self.queue.append(self._tail)
-        self._pieces, self.waiting, self.bytes = [], 0, 0
+        self._pieces, self.waiting, self.bytes, self.restart = [], 0, 0, None
         return True
+
+    @property
+    def handed(self) -> int:
+        """How many rows reached the host."""
+        return self._handed.first + self._handed.rows
 
     def hand_over(self, rows: Rows) -> None:
         """Note that a batch reached the host, and so all before it."""

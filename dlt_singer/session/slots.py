@@ -23,7 +23,8 @@ class Slot(TypedDict, total=False):
 
     `tap` and `stream` say whose it is; `part` and `rest` (or `rest_hash`, if large) are the Singer state as of
     this stream's last counted STATE; `version` is the table version; `sequence` the last `_sdc_sequence`;
-    `remembered` counts row hashes of a stream without keys that the tap will send again.
+    `remembered` counts row hashes of a stream without keys that the tap will send again; `run` is the run in the
+    reservoir that ends here, and `lineage` the one that its lineage began with.
     """
 
     tap: str
@@ -35,6 +36,8 @@ class Slot(TypedDict, total=False):
     sequence: int
     remembered: dict[str, int] | None
     greatest: JSON
+    run: str
+    lineage: str
 
 
 @dataclass(frozen=True, slots=True)

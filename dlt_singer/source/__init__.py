@@ -11,11 +11,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dlt_singer.source.factory import discover, singer
     from dlt_singer.source.load import run
+    from dlt_singer.source.replay import reservoir
     from dlt_singer.source.resource import singer_resource
 
-__all__ = ["discover", "run", "singer", "singer_resource"]
+__all__ = ["discover", "reservoir", "run", "singer", "singer_resource"]
 
-_HOMES = {"discover": "factory", "run": "load", "singer": "factory", "singer_resource": "resource"}
+_HOMES = {
+    "discover": "factory",
+    "reservoir": "replay",
+    "run": "load",
+    "singer": "factory",
+    "singer_resource": "resource",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -7,7 +7,6 @@ dlt, so that an orchestrator may ask what there is without paying for it.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -15,15 +14,18 @@ from typing import TYPE_CHECKING
 from dlt_singer._types import JSON
 from dlt_singer.catalog import Selection, Stream, users_keys
 from dlt_singer.errors import DiscoveryNeededError, SelectionError, UnknownStreamError, did_you_mean
-from dlt_singer.session.slots import Group
+from dlt_singer.session import Upstream
+from dlt_singer.session.slots import Group, Slot
 from dlt_singer.session.stream_schema import StreamOptions
-from dlt_singer.tap import BaseCatalog, Tap, TapRun, announce, warn
+from dlt_singer.source.mirroring import MirroredStream, Mirroring, Place, reservoir_of
+from dlt_singer.source.upstream import TapUpstream
+from dlt_singer.tap import BaseCatalog, Tap, warn
 
 if TYPE_CHECKING:
     from dlt.extract.resource import DltResource
     from dlt.extract.source import DltSource
 
-_NAMED_STREAMS = 6
+    from dlt_singer.state import Slots
 
 
 class Definition:
@@ -84,6 +86,15 @@ class Definition:
             f"Its streams: {', '.join(sorted(known)[:20])}. If it is new, refresh the catalog: "
             f"singer({self.tap.name!r}, refresh_catalog=True).",
         )
+
+    @property
+    def owner(self) -> str:
+        """Whose the slots of its streams are."""
+        return self.tap.name
+
+    def prepare(self) -> None:
+        """Learn what an extract must know of the tap before its streams can be grouped."""
+        self.selection()
 
     def kept_selection(self) -> Selection | None:
         """Return the catalog with the user's overrides and rules, if it is known without asking the tap.
@@ -176,6 +187,30 @@ class Definition:
             normalize=source.schema.naming.normalize_path if source is not None else str,
         )
 
+    def upstream(self, group: Group, slots: Slots, place: Place | None) -> Upstream:
+        """Return one run of the tap, which nobody has started yet.
+
+        Args:
+            group: The streams it reads, and the state it starts from.
+            slots: What is remembered of them.
+            place: Where the rows go; None if they are only looked at.
+        """
+        reservoir = reservoir_of(self.tap)
+        if reservoir is None or place is None:
+            return TapUpstream(self, group, None)
+        streams = [self._mirrored(stream, slots.get(stream) or Slot()) for stream in group.streams]
+        mirroring = Mirroring(self.tap, reservoir, streams, group.state, place)
+        for stream, start in mirroring.start.streams.items():
+            slots.in_run(stream, mirroring.start.run, start.lineage)
+        return TapUpstream(self, group, mirroring)
+
+    def _mirrored(self, stream: str, slot: Slot) -> MirroredStream:
+        entry = self._entry(stream)
+        options = self.stream_options(stream, None, None)
+        return MirroredStream(
+            options, entry.name if entry else stream, slot, None if entry is None else entry.document
+        )
+
     def _schema_overrides(self, stream: str) -> dict[str, JSON]:
         """Return what the user says of properties; a masked one is a string whatever they say."""
         properties = _overrides(self.tap.plugin.schema, stream)
@@ -189,44 +224,6 @@ class Definition:
     def _entry(self, stream: str) -> Stream | None:
         selection = self._selection
         return None if selection is None else selection.catalog.by_id.get(stream)
-
-
-@dataclass(frozen=True, slots=True)
-class GroupUpstream:
-    """One run of the tap, for streams that share a global part; the upstream of a session.
-
-    Attributes:
-        definition: The source definition.
-        group: The streams, and the state they start from.
-    """
-
-    definition: Definition
-    group: Group
-
-    @property
-    def name(self) -> str:
-        """The tap's name."""
-        return self.definition.tap.name
-
-    @property
-    def mixes_versions(self) -> bool:
-        """Whether rows keep their table version in a column."""
-        return self.definition.tap.plugin.version_column
-
-    def start(self) -> TapRun:
-        """Start the tap, narrowed to the streams of the group."""
-        streams = self.group.streams
-        selection = self.definition.selection()
-        catalog = None if selection is None else self.definition.tap.narrow(selection.catalog, streams)
-        shown = ", ".join(streams) if len(streams) <= _NAMED_STREAMS else f"{len(streams)} streams"
-        announce(f"{self.name}: reading {shown}{self.definition.catalog_age}")
-        return self.definition.tap.sync(catalog, self.group.state)
-
-    def note_unasked(self, stream: str) -> None:
-        """Say that a stream is skipped which nobody asked for, unless it is a parent the tap has to read."""
-        selection = self.definition.selection()
-        if selection is None or stream not in selection.catalog.ancestors(self.group.streams):
-            warn(f"{self.name}: sends stream '{stream}' unasked; its records are skipped")
 
 
 def _overrides(schemas: Mapping[str, Mapping[str, JSON]], stream: str) -> dict[str, JSON]:

@@ -25,8 +25,9 @@ from dlt_singer.session import Session
 from dlt_singer.session.slots import Group, group_streams
 from dlt_singer.source.arrow_items import arrow_items
 from dlt_singer.source.decoding import Decoders
-from dlt_singer.source.definition import Definition, GroupUpstream
+from dlt_singer.source.definition import Definition
 from dlt_singer.source.handover import HandOver
+from dlt_singer.source.mirroring import Place
 from dlt_singer.source.sync import StreamContext
 from dlt_singer.source.table import Table, file_format_of
 from dlt_singer.state import keep_committed_state, live_slots
@@ -51,7 +52,7 @@ class Extract:
         self._source = source
         self._resources = resources
         names = {stream: resource.name if resource else stream for stream, resource in resources.items()}
-        self._slots = live_slots(definition.tap.name, names)
+        self._slots = live_slots(definition.owner, names)
         pipeline = _active_pipeline()
         self._file_format = file_format_of(pipeline)
         self._arrow = arrow_items(*_goal(pipeline))
@@ -61,7 +62,8 @@ class Extract:
             # What dlt has restored, before the tap is started from it.
             keep_committed_state(pipeline, definition.tap)
         # What the tap has must be known before a run of it can be narrowed to the streams of a group.
-        definition.selection()
+        definition.prepare()
+        self._place = _place(pipeline)
         groups = group_streams(self._slots.all(), self._slots.shared)
         self._sessions = {stream: session for group in groups for stream, session in self._session(group)}
         self._parents = {id(resource._pipe.parent) for resource in _extracted(source)}  # noqa: SLF001 - no public way up
@@ -102,7 +104,7 @@ class Extract:
 
     def _session(self, group: Group) -> list[tuple[str, Session]]:
         names = self._definition.message_names(group.streams)
-        session = Session(GroupUpstream(self._definition, group), names)
+        session = Session(self._definition.upstream(group, self._slots, self._place), names)
         # Generators that dlt never started have no `finally` to run.
         weakref.finalize(self, session.close)
         return [(stream, session) for stream in group.streams]
@@ -146,6 +148,23 @@ def _context() -> ContainerInjectableContext:
         return container[LoadPackageStateInjectableContext]
     except ContextDefaultCannotBeCreated:
         return container[StateInjectableContext]
+
+
+def _place(pipeline: SupportsPipeline | None) -> Place | None:
+    """Return where the extract loads into; None outside of one."""
+    try:
+        package = Container()[LoadPackageStateInjectableContext]
+    except ContextDefaultCannotBeCreated:
+        return None
+    if pipeline is None:
+        return None
+    destination = pipeline.destination
+    return Place(
+        pipeline.pipeline_name,
+        destination.destination_name if destination is not None else "",
+        pipeline.dataset_name or "",
+        package.load_id,
+    )
 
 
 def _active_pipeline() -> SupportsPipeline | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -32,6 +32,7 @@ def singer(  # noqa: PLR0913 - alto's arguments, and ours by keyword
     mask: Mapping[str, Literal["sha256", "null", "redact"]] | None = None,
     project_dir: str | Path | None = None,
     reservoir: bool | str | None = None,
+    resume: bool | None = None,
     backend: Literal["auto", "arrow", "rows"] = "auto",
     discover: bool | None = None,
     refresh_catalog: bool = False,
@@ -53,7 +54,8 @@ def singer(  # noqa: PLR0913 - alto's arguments, and ours by keyword
         metadata: Catalog metadata by stream, over that of `alto.yaml`.
         mask: What becomes of values before anything is stored, by `stream.property`, over that of `alto.yaml`.
         project_dir: Where `alto.yaml` is; by default the working directory or above it.
-        reservoir: Mirror the raw streams. Not supported yet; refused when the source is run.
+        reservoir: Mirror the tap's messages: True into the project's store, a URL into another one.
+        resume: False reads everything again, whatever a run that died has mirrored.
         backend: How records are decoded: `rows`, `arrow`, or `auto` for Arrow where it holds exactly what rows
             would. Also for one stream: `resource_options={"users": {"backend": "rows"}}`.
         discover: False forbids asking the tap for its catalog.
@@ -72,29 +74,23 @@ def singer(  # noqa: PLR0913 - alto's arguments, and ours by keyword
         >>> pipeline = dlt.pipeline("github", destination="duckdb", dataset_name="raw")
         >>> pipeline.run(singer("tap-github", streams=["issues"]))  # doctest: +SKIP
     """
-    _check_source_arguments(source_kwargs)
+    check_source_arguments(singer, source_kwargs)
     arguments: dict[str, JSON | Mapping[str, JSON]] = {
         "config": config,
         "select": [select] if isinstance(select, str) else select,
         "metadata": metadata,
         "mask": mask,
         "reservoir": reservoir,
+        "resume": resume,
         "backend": None if backend == "auto" else backend,
         "discover": discover,
     }
     tap = tap_of(source, env, project_dir, arguments)
     definition = Definition(tap, refresh_catalog=refresh_catalog)
     chosen = definition.streams([streams] if isinstance(streams, str) else streams)
-    _refuse_unknown_options(definition, chosen, resource_options or {})
-    source_kwargs.setdefault("max_table_nesting", tap.plugin.max_table_nesting)
-
-    @dlt.source(name=name or normalize_schema_name(source), section="singer", **source_kwargs)
-    def tap_source() -> list[DltResource]:
-        return [stream_resource(definition, stream, (resource_options or {}).get(stream, {})) for stream in chosen]
-
-    made = tap_source()
-    _refuse_collisions(made)
-    return cast("DltSource", made)
+    return source_of(
+        definition, chosen, name or normalize_schema_name(source), resource_options or {}, source_kwargs
+    )
 
 
 def discover(source: str, env: str | None = None, *, project_dir: str | Path | None = None) -> tuple[str, ...]:
@@ -119,13 +115,49 @@ def discover(source: str, env: str | None = None, *, project_dir: str | Path | N
     return tap_of(source, env, project_dir, {}).discover().catalog.stream_ids
 
 
-def _check_source_arguments(source_kwargs: Mapping[str, object]) -> None:
-    """Refuse what `dlt.source` would, but before the tap is asked anything, and with a hint."""
-    ours, dlts = inspect.signature(singer).parameters, inspect.signature(dlt.source).parameters
+def source_of(
+    definition: Definition,
+    streams: Sequence[str],
+    name: str,
+    resource_options: Mapping[str, Mapping[str, Any]],
+    source_kwargs: Mapping[str, Any],
+) -> DltSource:
+    """Return a source of independent resources, one per stream.
+
+    Args:
+        definition: What is read.
+        streams: The streams.
+        name: The source's name.
+        resource_options: Arguments of `dlt.resource` by stream.
+        source_kwargs: Arguments of `dlt.source`.
+
+    Raises:
+        CatalogError: Options of a stream that is not there, or two streams of one table.
+    """
+    _refuse_unknown_options(definition, streams, resource_options)
+    options = {"max_table_nesting": definition.tap.plugin.max_table_nesting, **source_kwargs}
+
+    @dlt.source(name=name, section="singer", **options)
+    def tap_source() -> list[DltResource]:
+        return [stream_resource(definition, stream, resource_options.get(stream, {})) for stream in streams]
+
+    made = tap_source()
+    _refuse_collisions(made)
+    return cast("DltSource", made)
+
+
+def check_source_arguments(function: Callable[..., object], source_kwargs: Mapping[str, object]) -> None:
+    """Refuse what `dlt.source` would, but before the tap is asked anything, and with a hint.
+
+    Args:
+        function: Whose arguments they are.
+        source_kwargs: Those it passes on.
+    """
+    ours, dlts = inspect.signature(function).parameters, inspect.signature(dlt.source).parameters
     for name in source_kwargs:
         if name not in dlts:
             hint = did_you_mean(name, [*ours, *dlts])
-            raise TypeError(f"singer() got an unexpected argument '{name}'. {hint}".rstrip())
+            raise TypeError(f"{function.__name__}() got an unexpected argument '{name}'. {hint}".rstrip())
 
 
 def _refuse_unknown_options(definition: Definition, chosen: Sequence[str], options: Mapping[str, object]) -> None:

@@ -12,14 +12,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import compress
+from typing import cast
 
 import pyarrow as pa
 from dlt.extract.extractors import materialize_schema_item
 from dlt.extract.hints import TResourceHints
 from dlt.extract.items import DataItemWithMeta
 
+from dlt_singer._types import JSON
 from dlt_singer.hints import ColumnHint
-from dlt_singer.messages import Schema
+from dlt_singer.messages import Restart, Schema
 from dlt_singer.session import END, Feed, Rows, Session
 from dlt_singer.session.boundary import REMEMBERED_ROWS, Boundary, Mark
 from dlt_singer.session.slots import Slot, write_rest
@@ -111,10 +113,7 @@ class StreamSync:
         if self._boundary is not None and self._slot.get("remembered") is None:
             self._warn_forgetful()
         if feed.schema is None:
-            warn(
-                f"{session.name}: stream '{self._stream}' was skipped by the tap (it sent no SCHEMA); "
-                "its table and bookmark stay as they are."
-            )
+            session.note_skipped(feed)
         elif not self._hints_arrived:
             yield self._empty_table(feed.schema)
 
@@ -161,9 +160,22 @@ class StreamSync:
 
     def _items_of(self, decoding: Decoding, delivery: Delivery) -> list[DataItemWithMeta]:
         """Return the item of a batch, whose text is let go; none if no row of it is new."""
+        if delivery.batch.restart is not None:
+            self._restart(decoding.shape, delivery.batch.restart, delivery.batch.first)
         content = self._content(decoding, delivery)
         delivery.batch.pieces = []
         return [self._item(decoding.shape, content, delivery)] if len(content) else []
+
+    def _restart(self, shape: StreamSchema, restart: Restart, first: int) -> None:
+        """Expect rows to come again, as if another run began here; those before it are all handed over."""
+        if self._boundary is None:
+            return
+        if restart.committed:
+            remembered, greatest = restart.remembered, cast("JSON", restart.greatest)
+        else:
+            with self._run.session.lock:
+                remembered, greatest = self._boundary.remembered(first)
+        self._boundary = Boundary(remembered, greatest, shape.replication_key)
 
     def _decodings(self) -> Iterator[Decoding | None]:
         """Pull batches and decode them ahead, None when it is another stream's turn."""
@@ -229,7 +241,8 @@ class StreamSync:
     def _renewed(self) -> bool:
         """Whether the tap began a new table version, so that no row before it is current."""
         version = self._run.feed.version
-        return version not in (None, self._version_before) and not self._run.options.version_column
+        versioned = version not in (None, self._version_before) and not self._run.options.version_column
+        return versioned or self._run.feed.renewed
 
     def _remember(self) -> None:
         """Write the stream's slot as of the newest STATE that counts."""

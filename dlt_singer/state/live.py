@@ -24,6 +24,9 @@ SLOT = "singer"
 SourceState: TypeAlias = MutableMapping[str, JSON]
 
 
+_OF_A_RUN = ("run", "lineage")
+
+
 class Slots:
     """The slots of one extract's streams, in dlt's live state.
 
@@ -37,6 +40,11 @@ class Slots:
         self._tap = tap
         self._resources = resources
         self._state = source_state
+        self._runs: dict[str, Slot] = {}
+
+    def in_run(self, stream: str, run: str, lineage: str) -> None:
+        """Note the run in the reservoir that a stream's slots belong to from now on; without one, none."""
+        self._runs[stream] = Slot(run=run, lineage=lineage)
 
     def get(self, stream: str) -> Slot | None:
         """Return what is remembered of a stream; None for a new, refreshed or dropped one."""
@@ -51,7 +59,9 @@ class Slots:
         states = cast("MutableMapping[str, MutableMapping[str, object]]", self._state.setdefault("resources", {}))
         resource = states.setdefault(self._resources[stream], {})
         before = cast("Slot", resource.get(SLOT) or {}).get("rest_hash")
-        resource[SLOT] = {**slot, "tap": self._tap, "stream": stream}
+        # A slot that goes on without its run in the reservoir does not end that run any more.
+        own = {key: value for key, value in slot.items() if key not in _OF_A_RUN}
+        resource[SLOT] = {**own, **self._runs.get(stream, {}), "tap": self._tap, "stream": stream}
         if before is not None and before != slot.get("rest_hash"):
             # Streams come in the order of their slots, so who still has the old one stands at the end.
             others = (cast("Slot", other.get(SLOT) or {}) for other in reversed([*states.values()]))

@@ -46,7 +46,7 @@ def new_pipeline(own_directories: None) -> Iterator[Callable[[], dlt.Pipeline]]:
         return made[-1]
 
     yield make
-    if made:
+    if made and made[-1].is_active:
         made[-1].deactivate()
 
 

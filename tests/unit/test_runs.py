@@ -251,8 +251,14 @@ def file(stream: str, first: int, messages: int) -> StoredFile:
     return StoredFile(f"{stream}/{first}", stream, "id", first, messages, messages, 1, 1, "hash")
 
 
-def now(*streams: str, parent: str | None = None, **start: Any) -> RunStart:  # noqa: ANN401 - fields of RunStart
-    return RunStart("r002", "tap-x", "2027", {name: StreamStart(name, parent, "r002") for name in streams}, **start)
+def now(
+    *streams: str,
+    parent: str | None = None,
+    selection_hash: str = "",
+    **start: Any,  # noqa: ANN401 - fields of RunStart
+) -> RunStart:
+    found = {name: StreamStart(name, parent, "r002", selection_hash=selection_hash) for name in streams}
+    return RunStart("r002", "tap-x", "2027", found, **start)
 
 
 MOVED = Progress(None, {"at": 5})
@@ -285,8 +291,8 @@ def test_checkpoints_count_as_far_as_they_follow_one_another() -> None:
     [
         (dead(), now("users"), MOVED, "it had stored nothing"),
         (dead(checkpoint(1, {"users": 1})), now("users", plugin_key="new"), MOVED, "settings have changed"),
-        (dead(checkpoint(1, {"users": 1})), now("users", catalog_hash="new"), MOVED, "what is selected"),
-        (dead(checkpoint(1, {"users": 1})), now("users", masks=("*.email",)), MOVED, "the masks"),
+        (dead(checkpoint(1, {"users": 1})), now("users", selection_hash="new"), MOVED, "what is selected"),
+        (dead(checkpoint(1, {"users": 1})), now("users", masks={"*.email": "null"}), MOVED, "the masks"),
         (dead(checkpoint(1, {"users": 1})), now("users", dataset="other"), MOVED, "another place"),
         (dead(checkpoint(1, {"users": 1})), now("users", parent="r000"), MOVED, "continued another run"),
         (dead(checkpoint(1, {"users": 1}), method="FULL_TABLE"), now("users"), MOVED, "a full table"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 import dlt_singer.session
 from dlt_singer.errors import TapError, TapProtocolError
-from dlt_singer.messages import ActivateVersion, Idle, Message, Records, Schema, State
+from dlt_singer.messages import ActivateVersion, Idle, Message, Records, Restart, Schema, State
 from dlt_singer.session import END, Feed, Limits, Rows, Session
+from dlt_singer.session.snapshot import Snapshot
 
 STREAMS = ("a", "b", "c")
 
@@ -31,6 +32,7 @@ class Tap:
     closed: int = 0
     starts: int = 0
     unasked: list[str] = field(default_factory=list)
+    finished: list[tuple[dict[str, int], object]] = field(default_factory=list)
 
     def start(self) -> Tap:
         self.starts += 1
@@ -44,6 +46,12 @@ class Tap:
 
     def note_unasked(self, stream: str) -> None:
         self.unasked.append(stream)
+
+    def note_skipped(self, stream: str) -> None:
+        self.unasked.append(f"skipped {stream}")
+
+    def finish(self, handed: Mapping[str, int], newest: Snapshot | None) -> None:
+        self.finished.append((dict(handed), newest.value() if newest else None))
 
 
 def schema(stream: str) -> Schema:
@@ -408,3 +416,37 @@ def test_messages_may_use_a_streams_other_name() -> None:
     assert list(session.feeds) == ["id"]
     assert isinstance(session.feeds["id"], Feed)
     assert read(session, "id") == [0]
+
+
+def test_what_was_handed_over_is_told_once_nobody_pulls_any_more() -> None:
+    tap = Tap([schema("a"), record("a", 0), schema("b"), record("b", 0), record("a", 1), state({"at": 2})])
+    session = session_of(tap, "a", "b", batch_rows=1)
+    session.hand_over(session.feeds["a"], cast("Rows", session.pull(session.feeds["a"])))
+    session.close_feed(session.feeds["a"])
+    read(session, "b")
+    before = list(tap.finished)
+
+    session.close_feed(session.feeds["b"])
+
+    assert (before, tap.finished) == ([], [({"a": 1, "b": 1}, {"at": 2})])
+
+
+def test_of_a_run_that_failed_nothing_is_told() -> None:
+    tap = Tap([record("a", 0)])
+    session = session_of(tap, "a")
+    with pytest.raises(TapProtocolError):
+        read(session, "a")
+
+    session.close_feed(session.feeds["a"])
+
+    assert tap.finished == []
+
+
+def test_rows_after_a_restart_are_a_batch_of_their_own() -> None:
+    restart = Restart("a", renewed=True)
+    session = session_of(Tap([schema("a"), record("a", 0), restart, record("a", 1), record("a", 2)]), "a")
+
+    batches = list(batches_of(session, "a"))
+
+    assert [(numbers(batch), batch.restart) for batch in batches] == [([0], None), ([1, 2], restart)]
+    assert session.feeds["a"].renewed

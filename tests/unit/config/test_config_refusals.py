@@ -88,7 +88,6 @@ def test_an_unknown_tap_is_refused_with_a_suggestion_and_all_names(load: LoadYam
     ("project_key", "tap_key", "named"),
     [
         ("", "stream_maps: [m.py]", "stream_maps"),
-        ("", "reservoir: true", "reservoir"),
         ("", "partitions: [a]", "partitions"),
         ("", "parallel: 2", "parallel"),
         ("", "on_error: skip", "on_error"),
@@ -97,7 +96,6 @@ def test_an_unknown_tap_is_refused_with_a_suggestion_and_all_names(load: LoadYam
         ("", "timeout_s: 5", "timeout_s"),
         ("", "max_line_bytes: 5", "max_line_bytes"),
         ("extensions: [rill],", "", "extensions"),
-        ("reservoir: true,", "", "reservoir"),
         ("parallel: 2,", "", "parallel"),
     ],
 )
@@ -112,7 +110,7 @@ def test_a_key_without_its_capability_is_refused_by_name_just_before_a_run(
 
 @pytest.mark.parametrize(
     "key",
-    ["reservoir: false", "parallel: false", "on_error: fail", "backend: rows", "select: ['a.*']", "mask: null"],
+    ["reservoir: true", "reservoir: 's3://b'", "resume: false", "checkpoint_s: 5", "parallel: false", "on_error: fail", "backend: rows", "select: ['a.*']", "mask: null"],
 )
 def test_a_key_that_asks_for_nothing_new_is_fine(load: LoadYaml, key: str) -> None:
     load(f"default: {{extensions: [], taps: {{tap-x: {{pip_url: x, {key}}}}}}}").tap("tap-x").require_supported()

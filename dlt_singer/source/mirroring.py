@@ -1,0 +1,183 @@
+"""The mirror around one run of a tap: what is written of it, and what it takes over from a run that died.
+
+In: a tap, the streams of a group with their slots, the place they are loaded into. Out: their messages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from typing import Literal
+
+import msgspec
+
+from dlt_singer._types import JSON
+from dlt_singer.config import Project
+from dlt_singer.messages import Message
+from dlt_singer.mirror import Limits, Recorder, Reservoir
+from dlt_singer.mirror.writer import stamp
+from dlt_singer.runs import RunStart, StreamStart
+from dlt_singer.session import MessageStream
+from dlt_singer.session.slots import Slot
+from dlt_singer.session.snapshot import Snapshot
+from dlt_singer.session.stream_schema import StreamOptions
+from dlt_singer.tap import Tap
+from dlt_singer.tap.fingerprint import catalog_fingerprint
+from dlt_singer.tap.launch import store_of
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an extract loads into.
+
+    Attributes:
+        pipeline: dlt's pipeline.
+        destination: The kind of its destination.
+        dataset: The dataset there.
+        load_id: The load package.
+    """
+
+    pipeline: str
+    destination: str
+    dataset: str
+    load_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MirroredStream:
+    """A stream of a run.
+
+    Attributes:
+        options: What is known of it besides its SCHEMA.
+        name: As messages call it.
+        slot: What is remembered of it.
+        selection: What is selected of it.
+    """
+
+    options: StreamOptions
+    name: str
+    slot: Slot
+    selection: JSON
+
+
+class Mirroring:
+    """Mirrors one run.
+
+    Args:
+        tap: The tap.
+        reservoir: Where to.
+        streams: The streams.
+        state: What the tap is started from.
+        place: Where the rows go.
+    """
+
+    def __init__(
+        self, tap: Tap, reservoir: Reservoir, streams: Sequence[MirroredStream], state: JSON, place: Place
+    ) -> None:
+        self.reservoir = reservoir
+        self._plugin = tap.plugin
+        self.start = begin(tap, streams, state, place)
+        self._recorder: Recorder | None = None
+
+    def record(self, messages: Iterator[Message]) -> Iterator[Message]:
+        """Pass messages on, mirroring them."""
+        self._recorder = Recorder(self.reservoir, self.start, Limits(checkpoint_s=self._plugin.checkpoint_s))
+        return self._recorder.record(messages)
+
+    def finish(self, handed: Mapping[str, int], newest: Snapshot | None) -> None:
+        """Write the manifest."""
+        if self._recorder is None:
+            return
+        parts = {stream: newest.part(stream) if newest else None for stream in self.start.streams}
+        self._recorder.finish(handed, {stream: part["value"] for stream, part in parts.items() if part})
+
+    def close(self) -> None:
+        """Store what has come so far."""
+        if self._recorder is not None:
+            self._recorder.close()
+
+
+class MirroredRun:
+    """The messages of a run, mirrored.
+
+    Args:
+        mirroring: The mirror.
+        sync: Starts the tap from a state.
+    """
+
+    def __init__(self, mirroring: Mirroring, sync: Callable[[JSON], MessageStream], state: JSON) -> None:
+        self._mirroring = mirroring
+        self._run = sync(state)
+
+    def __iter__(self) -> Iterator[Message]:
+        return self._mirroring.record(iter(self._run))
+
+    def close(self) -> None:
+        """End the tap and store what has come so far; idempotent."""
+        self._run.close()
+        self._mirroring.close()
+
+
+def reservoir_of(tap: Tap) -> Reservoir | None:
+    """Return where a tap is mirrored, None if it is not."""
+    wish = tap.plugin.reservoir
+    return reservoir_at(tap, wish) if wish else None
+
+
+def reservoir_at(tap: Tap, place: str | Literal[True]) -> Reservoir:
+    """Return a tap's reservoir in a store; True means the project's own."""
+    # A place of its own has the options that the project gives for stores of its kind.
+    project = tap.project if place is True else _stored_at(tap.project, place)
+    store = store_of(project)
+    return Reservoir(store, tap.project.env, tap.name)
+
+
+def _stored_at(project: Project, url: str) -> Project:
+    return replace(project, settings={**project.settings, "storage_url": url})
+
+
+def begin(tap: Tap, streams: Sequence[MirroredStream], state: JSON, place: Place) -> RunStart:
+    """Return the record of a run that begins now."""
+    now = datetime.now(timezone.utc)
+    run = f"{now:%Y%m%dT%H%M%S%fZ}-{uuid.uuid4().hex[:8]}"
+    selections = {stream.options.stream: stream.selection for stream in streams}
+    return RunStart(
+        run,
+        tap.name,
+        stamp(now),
+        {stream.options.stream: _stream_start(stream, run) for stream in streams},
+        msgspec.Raw(json.dumps(state).encode()),
+        place.pipeline,
+        place.destination,
+        place.dataset,
+        place.load_id,
+        catalog_fingerprint(tap.plugin),
+        _digest(selections),
+        dict(tap.masks(None).effects),
+    )
+
+
+def _stream_start(stream: MirroredStream, run: str) -> StreamStart:
+    slot, options = stream.slot, stream.options
+    part = slot.get("part")
+    return StreamStart(
+        stream.name,
+        slot.get("run"),
+        slot.get("lineage", run),
+        options.replication_method,
+        options.replication_key,
+        tuple(options.users_keys or options.key_properties),
+        tuple(options.deselected),
+        _digest(stream.selection),
+        slot.get("remembered", {}),
+        slot.get("greatest"),
+        None if part is None else part["value"],
+    )
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -1,0 +1,90 @@
+"""`reservoir`: what was mirrored of a tap, as a dlt source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from dlt.common.schema.utils import normalize_schema_name
+from dlt.extract.source import DltSource
+
+from dlt_singer.errors import ReservoirError
+from dlt_singer.mirror.writer import stamp
+from dlt_singer.runs import Window
+from dlt_singer.source.factory import check_source_arguments, source_of
+from dlt_singer.source.mirroring import reservoir_at
+from dlt_singer.source.overlay import tap_of
+from dlt_singer.source.replaying import Damaged, ReservoirDefinition, Wish
+
+
+def reservoir(  # noqa: PLR0913 - those of `singer`, and what is replayed
+    tap: str,
+    streams: Sequence[str] | None = None,
+    *,
+    since: str | date | None = None,
+    until: str | date | None = None,
+    env: str | None = None,
+    name: str | None = None,
+    project_dir: str | Path | None = None,
+    resource_options: Mapping[str, Mapping[str, Any]] | None = None,
+    lineage: str | None = None,
+    damaged: Damaged = "fail",
+    url: str | None = None,
+    **source_kwargs: Any,  # noqa: ANN401 - dlt's own arguments
+) -> DltSource:
+    """Return what the reservoir holds of a tap as a dlt source: one resource per stream.
+
+    The tap is not started. Tables, hints and dispositions are those of `singer`. How far a pipeline has come is
+    kept in its own state, so each one loads what is new to it; `refresh=` loads everything again.
+
+    Args:
+        tap: The tap's name in `alto.yaml`.
+        streams: Streams to load; by default all there are.
+        since: Only runs that ended at this time or later; without a zone it is UTC.
+        until: Only runs that ended before.
+        env: The environment of `alto.yaml`.
+        name: The source's name; by default the tap's, with `_reservoir` behind it.
+        project_dir: Where `alto.yaml` is; by default the working directory or above it.
+        resource_options: Arguments of `dlt.resource` by stream.
+        lineage: Which lineage to follow if there are several: its name, or that of the pipeline that made it.
+        damaged: `skip` leaves out what is missing or damaged, with a warning.
+        url: The store the reservoir is in; by default as for the tap.
+        **source_kwargs: Arguments of `dlt.source`.
+
+    Returns:
+        The source.
+
+    Raises:
+        ConfigError: The project or the tap's definition cannot be used.
+        ReservoirError: There is nothing to load, or a time cannot be read.
+
+    Example:
+        >>> import dlt
+        >>> pipeline = dlt.pipeline("copy", destination="filesystem", dataset_name="raw")  # doctest: +SKIP
+        >>> pipeline.run(reservoir("tap-github", since="2026-01-01"))  # doctest: +SKIP
+    """
+    check_source_arguments(reservoir, source_kwargs)
+    found = tap_of(tap, env, project_dir, {})
+    place = url or found.plugin.reservoir or True
+    window = Window(_moment("since", since), _moment("until", until))
+    definition = ReservoirDefinition(found, reservoir_at(found, place), Wish(window, lineage, damaged))
+    chosen = definition.streams([streams] if isinstance(streams, str) else streams)
+    source_name = name or normalize_schema_name(f"{tap}_reservoir")
+    return source_of(definition, chosen, source_name, resource_options or {}, source_kwargs)
+
+
+def _moment(argument: str, value: str | date | None) -> str | None:
+    """Return a time as records hold it."""
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value.replace("Z", "+00:00")) if isinstance(value, str) else value
+    except ValueError:
+        raise ReservoirError(
+            f"reservoir({argument}={value!r}) is no time.", "Write it as 2026-01-31 or 2026-01-31T12:00:00Z."
+        ) from None
+    if not isinstance(moment, datetime):
+        moment = datetime(moment.year, moment.month, moment.day, tzinfo=timezone.utc)
+    return stamp(moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc))
