@@ -424,10 +424,10 @@ def test_a_store_that_is_the_cache_is_not_copied_to(root: Path, built: PluginBui
 
 
 def test_what_nobody_built_is_an_error_where_building_is_not_allowed(root: Path, cache: Path) -> None:
-    with pytest.raises(PluginError, match="not built") as caught:
+    with pytest.raises(PluginError, match="building is not allowed here") as caught:
         get(PluginBuild("tap-x", "./taps/tap-x", root), cache, Store(root / "store"), build_allowed=False)
 
-    assert "where building is allowed" in caught.value.remedy
+    assert "`dlt-singer build tap-x`" in caught.value.remedy
 
 
 def test_an_unreachable_store_does_not_stop_a_build(root: Path, cache: Path) -> None:
