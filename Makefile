@@ -53,10 +53,15 @@ lowest: ## Run all tests with the lowest versions of our dependencies
 bench: $(VENV)/.duckdb ## Measure all workloads beside their peers and write the figures down (hours; 25 GB of disk)
 	$(BIN)/python -m benchmarks --write
 
+.PHONY: drill
+drill: $(VENV)/.test ## Run jobs over the same dataset at once for 20 rounds, and compare every bookmark
+	MATRIX_ROUNDS=20 $(BIN)/python -m pytest tests/orchestra/test_matrix.py
+
 .PHONY: lock
 lock: ## Pin all dependencies anew, at their newest and at their lowest (needs uv)
 	$(PIN) --all-extras --upgrade --output-file constraints/latest.txt
 	$(PIN) --extra test --upgrade --resolution lowest-direct --output-file constraints/lowest.txt
+	$(PIN) examples/airflow/requirements.txt --extra duckdb --upgrade --output-file constraints/airflow.txt
 
 # No URL is written down: where packages come from is a matter of the machine.
 PIN = uv pip compile pyproject.toml --quiet --universal --python-version 3.10 --no-header --no-annotate \

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dlt_singer._types import JSON
-from dlt_singer.orchestra.outputs import FILE, ORCHESTRA
+from dlt_singer.orchestra.outputs import FILE, ORCHESTRA, REASON
 from dlt_singer.session.signals import sigterm_as_interrupt
 
 
@@ -44,14 +44,14 @@ class Outcome:
         exit_code: As of the process; negative for a signal.
         seconds: How long it ran.
         outputs: What it published: `load_id`, `rows`, `row_counts`.
-        last_line: The last line it wrote, which says why if it failed.
+        reason: Why it failed, in one line: what the script said of it, else the last line it wrote.
     """
 
     job: Job
     exit_code: int
     seconds: float
     outputs: Mapping[str, JSON] = field(default_factory=dict)
-    last_line: str = ""
+    reason: str = ""
 
 
 def run_jobs(jobs: Sequence[Job], parallel: int, say: Callable[[str], None] = print) -> list[Outcome]:
@@ -84,7 +84,7 @@ def summary(outcomes: Sequence[Outcome]) -> str:
         outcomes: What `run_jobs` returned.
 
     Example:
-        >>> print(summary([Outcome(Job("bls", ()), 1, 2.5, last_line="tap-bls is down.")]))
+        >>> print(summary([Outcome(Job("bls", ()), 1, 2.5, reason="tap-bls is down.")]))
         job   result        seconds         rows
         bls   failed (1)        2.5              tap-bls is down.
     """
@@ -94,8 +94,8 @@ def summary(outcomes: Sequence[Outcome]) -> str:
         result = f"failed ({each.exit_code})" if each.exit_code else "loaded"
         rows = each.outputs.get("rows")
         shown = f"{rows:,}" if isinstance(rows, int) else ""
-        reason = f" {each.last_line}" if each.exit_code else ""
-        lines.append(f"{each.job.name:<{width}}   {result:<12}{each.seconds:>9.1f}{shown:>13}{reason}")
+        line = f"{each.job.name:<{width}}   {result:<12}{each.seconds:>9.1f}{shown:>13} {each.reason}"
+        lines.append(line.rstrip())
     return "\n".join(lines)
 
 
@@ -136,16 +136,18 @@ class _Running:
 
 def _run(job: Job, outputs: Path, running: _Running, say: Callable[[str], None]) -> Outcome:
     # Outputs of jobs that share one task would overwrite each other; they come here and go out together.
-    env = {name: value for name, value in os.environ.items() if name not in ORCHESTRA} | {FILE: str(outputs)}
+    env = {name: value for name, value in os.environ.items() if name not in ORCHESTRA}
+    env |= {FILE: str(outputs), "PYTHONUNBUFFERED": "1"}
     started = time.monotonic()
     process = running.start(job, env)
     if process is None:
-        return Outcome(job, 1, 0.0, last_line="not started")
+        return Outcome(job, 1, 0.0, reason="not started")
     last = ""
-    for line in process.stdout or ():
-        last = line.strip() or last
-        say(f"[{job.name}] {line.rstrip()}")
-    code = process.wait()
+    with process:
+        for line in process.stdout or ():
+            last = line.strip() or last
+            say(f"[{job.name}] {line.rstrip()}")
     running.done(process)
     said = json.loads(outputs.read_text(encoding="utf-8")) if outputs.exists() else {}
-    return Outcome(job, code, time.monotonic() - started, said, last)
+    reason = " ".join(str(said.pop(REASON, last)).split()) if process.returncode else ""
+    return Outcome(job, process.returncode, time.monotonic() - started, said, reason)

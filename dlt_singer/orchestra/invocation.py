@@ -25,7 +25,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from dlt_singer.errors import ConfigError, SelectionError, SingerError, UnknownStreamError, reason_of
 from dlt_singer.orchestra.arguments import Arguments, parse_arguments
-from dlt_singer.orchestra.outputs import outputs_of, publish
+from dlt_singer.orchestra.outputs import explain, outputs_of, publish
 from dlt_singer.orchestra.turns import duckdb_file, is_named_after, locks_of, take
 from dlt_singer.source import run
 from dlt_singer.tap import announce
@@ -162,7 +162,9 @@ def _loaded_again(pipeline: dlt.Pipeline, failure: PipelineStepFailed) -> LoadIn
 
 
 def _end(failure: BaseException) -> NoReturn:
-    print(reason_of(failure) or failure, file=sys.stderr, flush=True)  # noqa: T201 - the process's last word
+    reason = str(reason_of(failure) or failure)
+    explain(reason)
+    print(reason, file=sys.stderr, flush=True)  # noqa: T201 - the process's last word
     mistaken = any(isinstance(error, _MISTAKES) for error in _chain(failure))
     sys.exit(MISTAKEN if mistaken else FAILED)
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dlt.pipeline.trace import PipelineTrace
 
 FILE = "DLT_SINGER_OUTPUTS"
+REASON = "reason"
 ORCHESTRA = ("ORCHESTRA_TASK_RUN_ID", "ORCHESTRA_API_KEY")
 
 
@@ -65,10 +66,23 @@ def publish(outputs: Mapping[str, JSON]) -> bool:
     for name in outputs:
         if not re.fullmatch(r"[A-Za-z_-]+", name):
             raise ValueError(f"Orchestra takes no output named '{name}': use letters, '_' and '-' only.")
-    if file := os.environ.get(FILE):
+    return _write(outputs) or (all(os.environ.get(variable) for variable in ORCHESTRA) and _tell_orchestra(outputs))
+
+
+def explain(reason: str) -> None:
+    """Tell whoever started this script why it failed; Orchestra reads that in the log.
+
+    Args:
+        reason: What is also the script's last word on stderr.
+    """
+    _write({REASON: reason})
+
+
+def _write(outputs: Mapping[str, JSON]) -> bool:
+    file = os.environ.get(FILE)
+    if file:
         Path(file).write_text(json.dumps(outputs), encoding="utf-8")
-        return True
-    return all(os.environ.get(variable) for variable in ORCHESTRA) and _tell_orchestra(outputs)
+    return bool(file)
 
 
 def _tell_orchestra(outputs: Mapping[str, JSON]) -> bool:

@@ -1,0 +1,55 @@
+"""Run by the Python of an Airflow environment: parses a DAG file twice, then runs its DAGs with `dag.test()`.
+
+argv: the DAG file, then DAG ids; one that ends in `!` is run with settings its tap does not understand. Prints what
+it found as its last line, as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import sys
+import time
+import traceback
+from typing import Any
+
+from airflow.sdk import DAG
+
+STARTED: list[dict[str, object]] = []
+
+
+def note_processes(event: str, arguments: tuple[object, ...]) -> None:
+    """Remember who started a process, and which."""
+    if event in {"subprocess.Popen", "os.fork", "os.forkpty", "os.exec", "os.posix_spawn", "os.system"}:
+        callers = [frame.filename for frame in traceback.extract_stack()]
+        STARTED.append({"process": str(arguments[:1]), "ours": any("dlt_singer" in caller for caller in callers)})
+
+
+def parsed(file: str) -> dict[str, Any]:
+    """Return the DAGs of a file, as each task's process makes them anew."""
+    return {each.dag_id: each for each in runpy.run_path(file).values() if isinstance(each, DAG)}
+
+
+def main(file: str, *dag_ids: str) -> None:
+    """Parse, run, and report."""
+    sys.addaudithook(note_processes)
+    # The first time pays for what is imported on the way.
+    parsed(file)
+    began = time.process_time()
+    dags = parsed(file)
+    report: dict[str, Any] = {"parse_s": time.process_time() - began, "started": list(STARTED), "runs": []}
+    report["tasks"] = {
+        name: {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks} for name, dag in dags.items()
+    }
+    for name in dag_ids:
+        if name.endswith("!"):
+            os.environ["SOURCES__SINGER__TAP_CARBON_INTENSITY__CONFIG__START_DATE"] = "someday"
+        run = parsed(file)[name.rstrip("!")].test()
+        states = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
+        report["runs"].append({"dag": name, "state": str(run.state), "tasks": states})
+    print(json.dumps(report))  # noqa: T201 - it is how it answers
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

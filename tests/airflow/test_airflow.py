@@ -1,0 +1,135 @@
+"""The example DAGs in a real Airflow, in an environment of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import uv
+
+from dlt_singer.pex.pip_settings import uv_variables
+
+REPOSITORY = Path(__file__).parents[2]
+DAGS = REPOSITORY / "examples" / "airflow" / "dags"
+SESSION = Path(__file__).with_name("airflow_session.py")
+# The first twice: its second run starts on a disk without the first one's state.
+RUNS = ("carbon_intensity", "carbon_intensity", "carbon_intensity_serialize", "carbon_intensity_parallel")
+BROKEN = "carbon_intensity!"
+ROWS = {"region": 18, "entry": 18 * 336, "generationmix": 18 * 336 * 9}
+
+pytestmark = [pytest.mark.registry, pytest.mark.timeout(600)]
+
+
+@dataclass(frozen=True)
+class Session:
+    """What Airflow made of the example."""
+
+    root: Path
+    report: dict[str, Any]
+    log: str
+
+    def counts(self, dataset: str) -> dict[str, int]:
+        """Return the rows of each table of a dataset."""
+        with contextlib.closing(duckdb.connect(str(self.root / "out.duckdb"))) as connection:
+            found = {name: connection.execute(f"SELECT count(*) FROM {dataset}.{name}").fetchone() for name in ROWS}
+        return {name: int(row[0]) for name, row in found.items() if row}
+
+    def tap_logs(self) -> list[str]:
+        """Return what the tap said in each of its syncs, oldest first."""
+        logs = sorted((self.root / ".alto" / "logs").rglob("*.log"), key=lambda log: log.stat().st_mtime_ns)
+        return [said for log in logs if "Starting incremental sync" in (said := log.read_text())]
+
+
+@pytest.fixture(scope="session")
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The commands of an Airflow that was installed as docs/airflow.md says."""
+    place = tmp_path_factory.mktemp("airflow") / "venv"
+    environ = {**os.environ, **uv_variables(os.environ)}
+    tool = [uv.find_uv_bin(), "--quiet"]
+    constraints = REPOSITORY / "constraints" / "airflow.txt"
+    requirements = REPOSITORY / "examples" / "airflow" / "requirements.txt"
+    install: list[str | Path] = [
+        "pip",
+        "install",
+        "--python",
+        place,
+        "--constraint",
+        constraints,
+        "--requirement",
+        requirements,
+    ]
+    subprocess.run([*tool, "venv", "--python", sys.executable, place], env=environ, check=True)
+    subprocess.run([*tool, *install, f"{REPOSITORY}[duckdb]"], env=environ, check=True)
+    return place / "bin"
+
+
+@pytest.fixture(scope="session")
+def session(airflow: Path, tmp_path_factory: pytest.TempPathFactory) -> Session:
+    """The example's DAGs, parsed and run."""
+    root = tmp_path_factory.mktemp("project")
+    shutil.copy(REPOSITORY / "alto.yaml", root)
+    shutil.copytree(REPOSITORY / "taps", root / "taps", ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    hidden = ("ALTO_", "SOURCES__", "DESTINATION_", "DLT_", "AIRFLOW_")
+    environ = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(hidden)},
+        "HOME": str(root),
+        "AIRFLOW_HOME": str(root / "airflow"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "CARBON_PROJECT_DIR": str(root),
+        "DESTINATION_TYPE": "duckdb",
+        "DESTINATION__DUCKDB__CREDENTIALS": str(root / "out.duckdb"),
+        "PROVIDERS__ENABLE_AIRFLOW_SECRETS": "false",
+        "RUNTIME__DLTHUB_TELEMETRY": "false",
+        **uv_variables(os.environ),
+    }
+    subprocess.run([airflow / "airflow", "db", "migrate"], env=environ, capture_output=True, check=True)
+    done = subprocess.run(
+        [airflow / "python", SESSION, DAGS / "carbon_intensity.py", *RUNS, BROKEN],
+        env=environ, cwd=root, capture_output=True, text=True, timeout=400, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return Session(root, json.loads(done.stdout.splitlines()[-1]), done.stdout + done.stderr)
+
+
+def test_parsing_starts_nothing_and_takes_a_moment(session: Session) -> None:
+    assert [start for start in session.report["started"] if start["ours"]] == []
+    assert session.report["parse_s"] <= 0.2
+
+
+def test_the_dags_are_one_task_a_chain_and_tasks_side_by_side(session: Session) -> None:
+    one, chain, aside = (session.report["tasks"][name].values() for name in dict.fromkeys(RUNS))
+
+    assert [len(after) for after in one] == [0]
+    assert [len(after) for after in chain] == [1, 1, 0]
+    assert [len(after) for after in aside] == [2, 1, 1, 0]
+
+
+@pytest.mark.parametrize("dag", dict.fromkeys(RUNS))
+def test_each_way_to_decompose_loads_everything(session: Session, dag: str) -> None:
+    assert {run["state"] for run in session.report["runs"] if run["dag"] == dag} == {"success"}
+    assert session.counts(dag.replace("_intensity_", "_")) == ROWS
+
+
+def test_a_second_run_on_an_empty_disk_goes_on_from_the_bookmark(session: Session) -> None:
+    first, second, *_ = session.tap_logs()
+
+    assert "bookmark value: 2024-01-07T23:30:00Z" not in first
+    assert "bookmark value: 2024-01-07T23:30:00Z" in second
+
+
+def test_a_failing_tap_fails_its_task_and_the_log_says_why(session: Session) -> None:
+    broken = session.report["runs"][-1]
+
+    assert broken["state"] == "failed"
+    assert set(broken["tasks"].values()) == {"failed"}
+    assert "tap-carbon-intensity ended with exit code 1" in session.log
