@@ -93,7 +93,7 @@ class ArrowDecoder:
     def _read(self, pieces: Sequence[Records]) -> tuple[pa.ChunkedArray, bytes]:
         """Return the records as one struct column, and the text they were read from."""
         rows = sum(map(len, pieces))
-        text = _enveloped(pieces, rows) if self._knows_envelope else None
+        text = _enveloped(pieces) if self._knows_envelope else None
         if text is not None:
             fields = [pa.field(_RECORD, pa.struct(list(self._schema))), pa.field("time_extracted", pa.string())]
             try:
@@ -182,14 +182,14 @@ def _read_as(column: Mapping[str, object]) -> pa.DataType | None:
     return None
 
 
-def _enveloped(pieces: Sequence[Records], rows: int) -> bytes | None:
+def _enveloped(pieces: Sequence[Records]) -> bytes | None:
     """Return the lines with a short head, None if they do not all begin alike."""
     head = pieces[0].head
     if not head or any(piece.head != head for piece in pieces):
         return None
-    text = b"\n".join([piece.text for piece in pieces])
-    # A record may hold what looks like a head.
-    return text.replace(head, b'{"record":') if text.count(head) == rows else None
+    # Behind a line end, because a record may hold what looks like a head.
+    text = b"".join([part for piece in pieces for part in (b"\n", piece.text)])
+    return text.replace(b"\n" + head, b'\n{"record":')
 
 
 def _tree(plain: Mapping[Path, pa.DataType]) -> _Tree:

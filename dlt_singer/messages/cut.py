@@ -43,24 +43,23 @@ class Cutter:
         Yields:
             RECORDs of one stream whose lines begin alike, or any other line, to be parsed.
         """
-        if self._all_begin_alike(text):
-            yield self._records(text, text.count(b"\n") + 1)
+        rows = self._rows_that_begin_alike(text)
+        if rows:
+            yield self._records(text, rows)
         elif len(text) > _FEW_BYTES and (middle := text.find(b"\n", len(text) // 2)) >= 0:
             yield from self.cut(text[:middle])
             yield from self.cut(text[middle + 1 :])
         else:
             yield from self._one_by_one(text.split(b"\n"))
 
-    def _all_begin_alike(self, text: bytes) -> bool:
+    def _rows_that_begin_alike(self, text: bytes) -> int:
+        """Return how many lines there are if all of them are RECORDs with the head of the last, else 0."""
         head = self._head
+        if not (head and text.startswith(head) and text.endswith(b"}")) or _VERSION in text:
+            return 0
         # In a JSON string the head's quotes would be escaped, and a line end would be, too.
-        return (
-            bool(head)
-            and text.startswith(head)
-            and text.endswith(b"}")
-            and text.count(b"\n") == text.count(b"}\n" + head)
-            and _VERSION not in text
-        )
+        ends = text.count(b"\n")
+        return ends + 1 if ends == text.count(b"}\n" + head) else 0
 
     def _one_by_one(self, lines: list[bytes]) -> Iterator[Records | bytes]:
         run: list[bytes] = []

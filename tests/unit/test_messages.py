@@ -231,7 +231,7 @@ TAILS = ["}", ', "time_extracted": "2024-01-01"}', ', "version": 7}']
 record_lines = st.builds(
     lambda head, row, tail: f"{head}{row}{tail}",
     st.sampled_from(HEADS),
-    rows.map(json.dumps) | st.sampled_from(['{"version": 1}', '{"a": ' + HEADS[0] + "{}}}", "NaN", "{}"]),
+    rows.map(json.dumps) | st.sampled_from(['{"version": 1}', '{"a": ' + HEADS[0] + "{}}}", '{"a": NaN}', "{}"]),
     st.sampled_from(TAILS),
 ).map(str.encode)
 other_lines = st.sampled_from(
