@@ -118,9 +118,11 @@ class ReservoirDefinition(Definition):
         """Return every stream there is, as far as anybody has looked."""
         return frozenset(self._holdings.streams if self._holdings is not None else ())
 
-    def stream_options(self, stream: str, resource: DltResource | None, source: DltSource | None) -> StreamOptions:
+    def stream_options(
+        self, stream: str, resource: DltResource | None, source: DltSource | None, backend: str | None = None
+    ) -> StreamOptions:
         """Return what the newest run knew of a stream, with what the user says now on top."""
-        options = super().stream_options(stream, resource, source)
+        options = super().stream_options(stream, resource, source, backend)
         chain = self.chain(stream)
         if chain is None:
             return options

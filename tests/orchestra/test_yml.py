@@ -30,7 +30,12 @@ PARAMETERS = {
     "source", "branch", "project_dir", "package_manager", "python_version", "build_command", "command",
     "environment_variables", "set_outputs",
 }  # fmt: skip
-OURS = {*VARIABLES.values(), "DLT_SINGER_PIPELINES", "DLT_SINGER_PARALLEL"}
+OURS = {
+    *VARIABLES.values(),
+    *(f"DLT_SINGER_{word}" for word in ("TAP", "SINCE", "UNTIL")),
+    "DLT_SINGER_PIPELINES",
+    "DLT_SINGER_PARALLEL",
+}
 
 pytestmark = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 

@@ -110,7 +110,17 @@ def test_a_key_without_its_capability_is_refused_by_name_just_before_a_run(
 
 @pytest.mark.parametrize(
     "key",
-    ["reservoir: true", "reservoir: 's3://b'", "resume: false", "checkpoint_s: 5", "parallel: false", "on_error: fail", "backend: rows", "select: ['a.*']", "mask: null"],
+    [
+        "reservoir: true",
+        "reservoir: 's3://b'",
+        "resume: false",
+        "checkpoint_s: 5",
+        "parallel: false",
+        "on_error: fail",
+        "backend: rows",
+        "select: ['a.*']",
+        "mask: null",
+    ],
 )
 def test_a_key_that_asks_for_nothing_new_is_fine(load: LoadYaml, key: str) -> None:
     load(f"default: {{extensions: [], taps: {{tap-x: {{pip_url: x, {key}}}}}}}").tap("tap-x").require_supported()
