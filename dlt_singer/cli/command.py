@@ -80,7 +80,7 @@ class HelpfulParser(argparse.ArgumentParser):
 
     def format_usage(self) -> str:
         """Return the usage line."""
-        positionals = [_usage_of(action) for action in self._positionals_shown()]
+        positionals = [_usage_of(action) for action in self.positionals_shown()]
         return f"Usage: {' '.join([self.prog, *positionals, '[options]'])}\n"
 
     def format_help(self) -> str:
@@ -99,32 +99,34 @@ class HelpfulParser(argparse.ArgumentParser):
         column = max((len(each.name) for _, commands in sections for each in commands), default=0)
         for title, commands in sections:
             yield from _block(title, [(f"{each.name:<{column}}", each.summary) for each in commands], width)
-        arguments = [(_shown(a), a.help or "") for a in self._positionals_shown() if a.help]
+        arguments = [(shown(a), a.help or "") for a in self.positionals_shown() if a.help]
         yield from _block("Arguments", arguments, width)
         own = [action for action in self._actions if action.option_strings and action.help != argparse.SUPPRESS]
         general = [action for action in own if getattr(action, "general", False)]
         specific = [action for action in own if action not in general]
-        yield from _block("Options", [(_shown(action), action.help or "") for action in specific], width)
+        yield from _block("Options", [(shown(action), action.help or "") for action in specific], width)
         if self.sections:
-            yield from _block("Options of every command", [(_shown(a), a.help or "") for a in general], width)
+            yield from _block("Options of every command", [(shown(a), a.help or "") for a in general], width)
         elif general:
             names = ", ".join(action.option_strings[0] for action in general)
             yield from ["", *textwrap.wrap(f"Options of every command: {names}.", width)]
         if command.examples:
             yield from ["", "Examples:", *(f"  {line}" for line in command.examples)]
 
-    def _positionals_shown(self) -> list[argparse.Action]:
+    def positionals_shown(self) -> list[argparse.Action]:
+        """Return what stands in a command line without an option before it."""
         return [a for a in self._actions if not a.option_strings and a.help != argparse.SUPPRESS]
 
 
 def _usage_of(action: argparse.Action) -> str:
-    name = _shown(action)
+    name = shown(action)
     if action.nargs in ("*", "?"):
         return f"[{name}{'...' if action.nargs == '*' else ''}]"
     return f"{name}..." if action.nargs == "+" else name
 
 
-def _shown(action: argparse.Action) -> str:
+def shown(action: argparse.Action) -> str:
+    """Return an argument or option as help shows it."""
     if not action.option_strings:
         return f"<{action.metavar or action.dest}>"
     if action.nargs == 0:

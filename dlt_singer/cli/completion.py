@@ -61,7 +61,7 @@ def complete(words: Sequence[str]) -> list[str]:
         elif word.startswith("-"):
             action = parser._option_string_actions.get(word)  # noqa: SLF001 - argparse has no public way
             waiting = action if action is not None and action.nargs != 0 else None
-        elif child := _commands(parser).get(word):
+        elif child := commands_of(parser).get(word):
             parser, position = child, 0
         else:
             position += 1
@@ -74,7 +74,7 @@ def _candidates(parser: HelpfulParser, waiting: argparse.Action | None, typed: s
     elif typed.startswith("-"):
         for action in parser._actions:  # noqa: SLF001 - as above
             yield from (option for option in action.option_strings if option.startswith("--"))
-    elif commands := _commands(parser):
+    elif commands := commands_of(parser):
         yield from commands
     else:
         positionals = [action for action in parser._actions if not action.option_strings]  # noqa: SLF001 - as above
@@ -85,7 +85,8 @@ def _candidates(parser: HelpfulParser, waiting: argparse.Action | None, typed: s
             yield from _plugins()
 
 
-def _commands(parser: HelpfulParser) -> dict[str, HelpfulParser]:
+def commands_of(parser: HelpfulParser) -> dict[str, HelpfulParser]:
+    """Return the parsers of the commands that may stand next."""
     for action in parser._actions:  # noqa: SLF001 - as above
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - as above
             return dict(action.choices)

@@ -157,9 +157,13 @@ def _tap(project: Project, name: str) -> Iterator[Diagnosis]:
     except SingerError as err:
         yield Diagnosis(name, "fault", err.reason, err.remedy)
         return
+    try:
+        plugin.secret_values()
+    except ConfigError as err:
+        yield Diagnosis(name, "fault", err.reason, err.remedy)
+        return
     yield from _settings(plugin, project)
-    usable = list(_executable(plugin, project))
-    yield from usable
+    yield from _executable(plugin, project)
     yield from _catalog(plugin, project)
 
 
@@ -168,12 +172,7 @@ def _settings(plugin: Plugin, project: Project) -> Iterator[Diagnosis]:
     from dlt_singer.tap import Tap
     from dlt_singer.tap.conformance import counted
 
-    try:
-        config = plugin.resolved_config()
-        plugin.resolved_environment()
-    except ConfigError as err:
-        yield Diagnosis(plugin.name, "fault", err.reason, err.remedy)
-        return
+    config = plugin.config
     about = Tap(plugin, project).kept_about()
     if about is None:
         yield Diagnosis(
@@ -218,7 +217,10 @@ def _executable(plugin: Plugin, project: Project) -> Iterator[Diagnosis]:
         yield Diagnosis(plugin.name, "ok", "built, and starts" if not plugin.command else "starts")
     elif plugin.command and not re.search(r"Error\b|cannot|not found|No such", said, re.IGNORECASE):
         yield Diagnosis(
-            plugin.name, "warning", f"It has no --help, so nobody can tell whether it starts. {said}".rstrip()
+            plugin.name,
+            "warning",
+            f"It does not answer --help, so nobody can tell whether it starts. {said}".rstrip(),
+            f"Try it: dlt-singer test {plugin.name}",
         )
     else:
         remedy = (

@@ -70,12 +70,10 @@ def _needed(said: str) -> tuple[str, str]:
         found += (general or tried)[:1]
     if not found:
         return said.strip().splitlines()[0], "See dlt's documentation of credentials."
-    sections = found[0].lower().split("__")
-    return (
-        f"dlt's configuration lacks {', '.join(found)}.",
-        f"Set these variables, or put them into .dlt/secrets.toml as `{sections[-1]} = ...` under "
-        f"[{'.'.join(sections[:-1])}].",
-    )
+    *section, key = found[0].lower().split("__")
+    place = f"`{key} = ...` under [{'.'.join(section)}]"
+    reason = f"dlt's configuration lacks {', '.join(dict.fromkeys(found))}."
+    return reason, f"Set these variables, or put them into .dlt/secrets.toml as {place}."
 
 
 def _innermost(failure: BaseException, kind: type[BaseException]) -> BaseException | None:

@@ -108,7 +108,8 @@ def _planned_streams(arguments: argparse.Namespace, tap: Tap) -> list[dict[str, 
     asked = _names(arguments.streams) or list(tap.plugin.streams)
     if not asked and tap.kept_catalog() is None:
         return None
-    from dlt_singer.cli.state import bookmark_text, pipeline_state
+    from dlt_singer.cli.bookmarks import bookmark_text
+    from dlt_singer.cli.state import pipeline_state
     from dlt_singer.source import singer
     from dlt_singer.source.preview import tables_of
 

@@ -35,7 +35,7 @@ def run_several(arguments: argparse.Namespace, taps: list[str]) -> int:
         0 if all were loaded, else 1.
     """
     running = _Running()
-    with running.ended_with_us(), ThreadPoolExecutor(arguments.jobs) as pool:
+    with ThreadPoolExecutor(arguments.jobs) as pool, running.ended_with_us():
         outcomes = list(pool.map(lambda tap: running.run(tap, _words(arguments, tap)), taps))
     rows = [
         [

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from dlt_singer._types import JSON
+from dlt_singer.cli.bookmarks import bookmark_text, chosen_copy, parsed, streams_in
 from dlt_singer.cli.command import Command, Parser, UsageError
 from dlt_singer.cli.place import add_pipeline_options, open_pipeline, open_tap
 from dlt_singer.cli.screen import add_json, is_asking_allowed, say, show, table
@@ -24,27 +25,11 @@ if TYPE_CHECKING:
     from dlt_singer.state import StateCopy
     from dlt_singer.tap import Tap
 
-_SHORT = 48
-
 
 def pipeline_state(arguments: argparse.Namespace, tap: Tap, *, sync: bool = False) -> JSON:
     """Return a tap's state in its pipeline; asks the destination if this machine knows nothing, or if told to."""
     pipeline = open_pipeline(arguments, tap)
     return _current(pipeline, tap, sync=sync)
-
-
-def bookmark_text(state: JSON, stream: str) -> str:
-    """Return a stream's part of a state in a few words; empty if it has none."""
-    from dlt_singer.session.snapshot import part_of
-
-    part = part_of(state, stream)
-    if part is None:
-        return ""
-    value = part["value"]
-    if isinstance(value, Mapping) and "replication_key_value" in value:
-        value = value["replication_key_value"]
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"
 
 
 def show_state(arguments: argparse.Namespace) -> None:
@@ -55,7 +40,7 @@ def show_state(arguments: argparse.Namespace) -> None:
     if state is None:
         show(arguments, None, f"Pipeline {pipeline.pipeline_name} has no state of {tap.name}: it has not run yet.")
         return
-    streams = _streams_in(state)
+    streams = streams_in(state)
     rest = {k: v for k, v in cast("Mapping[str, JSON]", state).items() if k not in ("bookmarks", *streams)}
     lines = [f"{tap.name} in pipeline {pipeline.pipeline_name}, dataset {pipeline.dataset_name}", ""]
     lines += [table(("stream", "bookmark"), [[stream, bookmark_text(state, stream)] for stream in streams])]
@@ -68,7 +53,7 @@ def set_state(arguments: argparse.Namespace) -> None:
     from dlt_singer.state import with_bookmark
 
     tap, pipeline = _opened(arguments)
-    given = _json(sys.stdin.read() if arguments.value == "-" else arguments.value, "the value")
+    given = parsed(sys.stdin.read() if arguments.value == "-" else arguments.value, "the value")
     value = given if arguments.stream is None else with_bookmark(_current(pipeline, tap), arguments.stream, given)
     _commit(arguments, pipeline, tap, value)
 
@@ -94,9 +79,7 @@ def show_history(arguments: argparse.Namespace) -> None:
     rows = []
     for copy in _copies(pipeline, tap):
         state = read_copy(tap.store, copy)
-        rows.append(
-            {"name": copy.name, "committed_at": copy.moment.isoformat(), "streams": len(_streams_in(state))}
-        )
+        rows.append({"name": copy.name, "committed_at": copy.moment.isoformat(), "streams": len(streams_in(state))})
     lines = [
         table(
             ("copy", "kept at (UTC)", "streams"),
@@ -113,7 +96,7 @@ def restore_state(arguments: argparse.Namespace) -> None:
 
     tap, pipeline = _opened(arguments)
     copies = _copies(pipeline, tap)
-    _commit(arguments, pipeline, tap, read_copy(tap.store, _chosen(copies, arguments.copy, tap)))
+    _commit(arguments, pipeline, tap, read_copy(tap.store, chosen_copy(copies, arguments.copy, tap.name)))
 
 
 def export_state(arguments: argparse.Namespace) -> None:
@@ -135,7 +118,7 @@ def import_state(arguments: argparse.Namespace) -> None:
         text = sys.stdin.read() if arguments.file == "-" else Path(arguments.file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as err:
         raise UsageError(f"'{arguments.file}' cannot be read: {err}.") from None
-    _commit(arguments, pipeline, tap, unwrapped(_json(text, f"'{arguments.file}'")))
+    _commit(arguments, pipeline, tap, unwrapped(parsed(text, f"'{arguments.file}'")))
 
 
 def clear_states(arguments: argparse.Namespace) -> None:
@@ -186,22 +169,6 @@ def _copies(pipeline: dlt.Pipeline, tap: Tap) -> list[StateCopy]:
     return copies(tap.store, tap.project.env, tap.name, target_of(pipeline))
 
 
-def _chosen(copies: list[StateCopy], name: str | None, tap: Tap) -> StateCopy:
-    """Return the copy of a name, or its beginning; without one, the last before the newest."""
-    if name is None:
-        found = copies[1:2]
-    else:
-        found = [copy for copy in copies if copy.name.startswith(name.replace("-", "").replace(":", ""))]
-    if len(found) != 1:
-        known = "several" if found else "none"
-        asked = f" '{name}'" if name else " before the newest"
-        raise UsageError(
-            f"Of the {len(copies)} copies of the state of {tap.name}, {known} is{asked}. "
-            f"`dlt-singer state history {tap.name}` lists them."
-        )
-    return found[0]
-
-
 def _edited(value: JSON) -> JSON:
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     with tempfile.TemporaryDirectory() as directory:
@@ -211,25 +178,7 @@ def _edited(value: JSON) -> JSON:
             subprocess.run([*shlex.split(editor), str(file)], check=True)
         except (OSError, subprocess.CalledProcessError) as err:
             raise UsageError(f"The editor '{editor}' failed: {err}. Nothing was changed.") from None
-        return _json(file.read_text(encoding="utf-8"), "what was edited")
-
-
-def _json(text: str, what: str) -> JSON:
-    try:
-        value: JSON = json.loads(text)
-    except ValueError as err:
-        raise UsageError(f"There is no JSON in {what}: {err}.") from None
-    return value
-
-
-def _streams_in(state: JSON) -> list[str]:
-    """Return the streams a state speaks of, as far as its shape tells."""
-    if not isinstance(state, Mapping):
-        return []
-    bookmarks = state.get("bookmarks")
-    if isinstance(bookmarks, Mapping):
-        return sorted(bookmarks)
-    return sorted(key for key, value in state.items() if isinstance(value, Mapping))
+        return parsed(file.read_text(encoding="utf-8"), "what was edited")
 
 
 def _tap_arguments(parser: Parser) -> None:

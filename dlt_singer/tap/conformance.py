@@ -68,7 +68,7 @@ class Conformance:
         try:
             message = parse_line(line)
         except MessageError as err:
-            self._note("messages" if err.broken else "stdout", err.reason)
+            self._note("messages" if err.broken else "stdout", err.reason.rstrip("."))
             return
         match message:
             case Schema():

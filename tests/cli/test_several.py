@@ -1,0 +1,79 @@
+"""Several taps at a time: processes of their own, one table, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dlt_singer.testing import CRASH, HANG, STDERR, FakeTap
+from tests.cli.conftest import LOGS, USERS
+
+Screen = Callable[[str, str], None]
+
+
+@pytest.fixture
+def taps(tmp_path: Path) -> list[FakeTap]:
+    """One that works, one that fails."""
+    return [
+        FakeTap(tmp_path, "tap-good").emits(USERS, LOGS),
+        FakeTap(tmp_path, "tap-weak").emits(USERS, STDERR("CRITICAL no access"), CRASH(3)),
+    ]
+
+
+def start(*words: str, cwd: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "dlt_singer", *words]
+    return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_one_that_fails_takes_no_other_along(taps: list[FakeTap], tmp_path: Path, same_screen: Screen) -> None:
+    run = start("run", "tap-*", "-j", "2", cwd=tmp_path)
+
+    out, err = run.communicate(timeout=100)
+
+    assert run.returncode == 1
+    same_screen("run-several", re.sub(r"\d+\.\d ", "1.0 ", out))
+    assert "tap-weak | Error: tap-weak ended with exit code 3: CRITICAL no access" in err
+    assert err.endswith("Error: 1 of 2 taps failed.\n")
+
+
+def test_the_outcomes_are_there_as_json(taps: list[FakeTap], tmp_path: Path) -> None:
+    run = start("run", "tap-good", "tap-weak", "--json", "--quiet", "--limit", "100000", cwd=tmp_path)
+
+    out, _ = run.communicate(timeout=100)
+
+    outcomes = {each["tap"]: each for each in json.loads(out)}
+    assert outcomes["tap-good"]["tables"] == {"logs": 2, "users": 5}
+    assert (outcomes["tap-weak"]["ok"], outcomes["tap-weak"]["error"]) == (
+        False,
+        "tap-weak ended with exit code 3: CRITICAL no access",
+    )
+
+
+def test_whoever_ends_us_ends_all_taps(tmp_path: Path) -> None:
+    hanging = [FakeTap(tmp_path, f"tap-{name}").emits(USERS, HANG) for name in ("one", "two")]
+    run = start("run", "tap-*", "-j", "2", cwd=tmp_path)
+    while run.poll() is None and not all(tap.syncs for tap in hanging):
+        time.sleep(0.05)  # until both taps run
+
+    run.send_signal(signal.SIGTERM)
+    run.communicate(timeout=60)
+
+    assert run.returncode == 143
+    assert [pid for tap in hanging for call in tap.syncs if is_alive(pid := call["pid"])] == []
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
