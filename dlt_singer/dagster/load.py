@@ -70,8 +70,9 @@ class StreamLoad:
                 dataset_name=self.dataset_name,
                 **self.pipeline_options,
             )
-            # What a worker with an empty disk starts from; the run would restore it, too, but too late to be told.
-            pipeline.sync_destination()
+            if pipeline.config.restore_from_destination:
+                # What a worker with an empty disk starts from; the run would restore it, too late to be told.
+                pipeline.sync_destination()
             report = Report(pipeline, source, self.tap, list(asked.values()))
             info = run(pipeline, source, refresh=context.op_execution_context.op_config.get("refresh"))
         except Exception as failure:
