@@ -23,6 +23,7 @@ _LISTS = {
     "tags": {"value": ("$", "VARCHAR")},
 }
 """Arrays of the nested data set that may become child tables, and where the values of their columns come from."""
+_LONGEST_LINE = 1 << 28
 _MARK_OF_TYPE = r"^[\x{E000}-\x{F8FF}]"
 """dlt's extracted JSON marks a value that is no JSON by a private character before it."""
 
@@ -126,11 +127,13 @@ def _extracted(directory: Path, data: DataSet) -> str:
     if arrow := [file for file in files if file.endswith(".parquet")]:
         parts.append(f"SELECT {columns} FROM read_parquet({arrow})")
     if lists := [file for file in files if not file.endswith(".parquet")]:
+        # Before 1.2, DuckDB's ->> made a text of null.
         texts = ", ".join(
-            f"regexp_replace(row ->> '{name}', '{_MARK_OF_TYPE}', '')::{kind.sql} AS \"{name}\""
+            f"regexp_replace(nullif(row ->> '{name}', 'null'), '{_MARK_OF_TYPE}', '')::{kind.sql} AS \"{name}\""
             for name, kind in data.columns.items()
         )
-        parts.append(f"SELECT {texts} FROM (SELECT unnest(json::JSON[]) AS row FROM read_json_objects({lists}))")
+        items = f"read_json_objects({lists}, format = 'newline_delimited', maximum_object_size = {_LONGEST_LINE})"
+        parts.append(f"SELECT {texts} FROM (SELECT unnest(json::JSON[]) AS row FROM {items})")
     return f"SELECT '{data.name}' AS _stream, * FROM ({' UNION ALL '.join(parts)})"
 
 

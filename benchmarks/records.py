@@ -51,4 +51,4 @@ def arrow_tables(data: DataSet, directory: Path, *, merges: bool) -> Iterator[tu
         for stream in data.stream_names:
             rows = messages(data, directory, None if data.streams == 1 else stream)
             ids = "left(md5(uuid()::VARCHAR), 14) AS _dlt_id, epoch(now())::VARCHAR AS _dlt_load_id"
-            yield stream, connection.execute(f"SELECT *, {ids}{sequence} FROM ({rows})").to_arrow_table()
+            yield stream, connection.sql(f"SELECT *, {ids}{sequence} FROM ({rows})").to_arrow_table()

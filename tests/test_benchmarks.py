@@ -6,15 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import dlt
 import duckdb
+import pyarrow as pa
 import pytest
 
-from benchmarks import checksums, goals, plot, report
+from benchmarks import checksums, goals, plot, records, report
 from benchmarks.__main__ import main
 from benchmarks.figures import Figure, Measurement
 from benchmarks.job import Job
 from benchmarks.measuring import Plan
 from benchmarks.peers import read_json
+from benchmarks.peers.dlt_pipeline import extracted_rows, pipeline_of
 from benchmarks.workloads import OURS, READ_JSON, TAP, WORKLOADS
 
 THOUSANDTH = 0.001
@@ -58,6 +61,27 @@ def test_what_was_changed_on_the_way_is_found(change: str, wrong: str | None, tm
     found = checksums.difference(job, "database")
 
     assert found is None if wrong is None else wrong in str(found)
+
+
+@pytest.mark.parametrize(
+    ("lost", "wrong"), [(0, None), (1, "19,999 rows instead of 20,000")], ids=["all rows", "one row less"]
+)
+def test_what_was_extracted_is_checked_whether_as_arrow_or_as_rows(
+    lost: int, wrong: str | None, tmp_path: Path
+) -> None:
+    job = Job("W5", OURS, THOUSANDTH, "auto", str(tmp_path), str(tmp_path))
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        sent = connection.sql(records.everything(job.data, job.data_directory)).fetch_arrow_reader()
+        table = pa.Table.from_batches(sent).drop_columns(["_stream"])
+    pipeline = pipeline_of(job)
+
+    pipeline.extract(
+        dlt.resource([table.slice(0, 15_000), table.slice(15_000 + lost).to_pylist()], name=job.data.name)
+    )
+
+    assert extracted_rows(pipeline) == (15_000, 20_000 - lost)
+    assert checksums.difference(job, "database") == wrong
 
 
 def test_an_invalid_figure_reaches_no_goal_and_is_told_apart() -> None:
