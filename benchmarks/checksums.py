@@ -127,7 +127,7 @@ def _extracted(directory: Path, data: DataSet) -> str:
     if arrow := [file for file in files if file.endswith(".parquet")]:
         parts.append(f"SELECT {columns} FROM read_parquet({arrow})")
     if lists := [file for file in files if not file.endswith(".parquet")]:
-        # Before 1.2, DuckDB's ->> made a text of null.
+        # DuckDB 1.1's ->> makes a text of null.
         texts = ", ".join(
             f"regexp_replace(nullif(row ->> '{name}', 'null'), '{_MARK_OF_TYPE}', '')::{kind.sql} AS \"{name}\""
             for name, kind in data.columns.items()
