@@ -112,7 +112,7 @@ def _cache(project: Project) -> Iterator[Diagnosis]:
 
 
 def _store(project: Project) -> Iterator[Diagnosis]:
-    from dlt_singer.tap.launch import store_of
+    from dlt_singer.tap.executable import store_of
 
     try:
         store = store_of(project)
@@ -234,7 +234,7 @@ def _executable(plugin: Plugin, project: Project) -> Iterator[Diagnosis]:
 
 def _catalog(plugin: Plugin, project: Project) -> Iterator[Diagnosis]:
     from dlt_singer.tap import Tap
-    from dlt_singer.tap.launch import store_of
+    from dlt_singer.tap.executable import store_of
 
     tap = Tap(plugin, project)
     try:

@@ -70,7 +70,7 @@ def remove(arguments: argparse.Namespace) -> None:
 
 
 def _store() -> Store:
-    from dlt_singer.tap.launch import store_of
+    from dlt_singer.tap.executable import store_of
 
     return store_of(open_project())
 

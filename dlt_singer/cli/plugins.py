@@ -55,8 +55,7 @@ def invoke(arguments: argparse.Namespace) -> int:
 def _obtain(plugin: Plugin, project: Project, arguments: argparse.Namespace) -> dict[str, JSON]:
     from dlt_singer.errors import SingerError
     from dlt_singer.pex import publish
-    from dlt_singer.tap.executable import built
-    from dlt_singer.tap.launch import store_of
+    from dlt_singer.tap.executable import built, store_of
 
     row: dict[str, JSON] = {"name": plugin.name, "ready": True, "pushed": False}
     if not plugin.pip_url:

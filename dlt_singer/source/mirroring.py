@@ -26,8 +26,8 @@ from dlt_singer.session.slots import Slot
 from dlt_singer.session.snapshot import Snapshot
 from dlt_singer.session.stream_schema import StreamOptions
 from dlt_singer.tap import Tap
+from dlt_singer.tap.executable import store_of
 from dlt_singer.tap.fingerprint import catalog_fingerprint
-from dlt_singer.tap.launch import store_of
 
 
 @dataclass(frozen=True, slots=True)

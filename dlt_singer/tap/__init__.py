@@ -15,7 +15,8 @@ from dlt_singer.mask import Masks, check_rules, mask_rules, sha256
 from dlt_singer.storage import Store
 from dlt_singer.tap.about import About, about, asked_about, cast_config, kept_about
 from dlt_singer.tap.discovery import BaseCatalog, discover, kept_catalog
-from dlt_singer.tap.launch import Arguments, start, store_of
+from dlt_singer.tap.executable import store_of
+from dlt_singer.tap.launch import Arguments, start
 from dlt_singer.tap.log import announce, warn
 from dlt_singer.tap.run import TapRun
 

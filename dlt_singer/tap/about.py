@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 from dlt_singer._types import JSON, JSONObject
 from dlt_singer.config import Plugin, Project
+from dlt_singer.tap.executable import store_of
 from dlt_singer.tap.fingerprint import definition_fingerprint
-from dlt_singer.tap.launch import Arguments, running, store_of
+from dlt_singer.tap.launch import Arguments, running
 from dlt_singer.tap.log import warn
 
 _ASK_TIMEOUT_S = 60.0

@@ -18,8 +18,9 @@ from dlt_singer.catalog import Catalog
 from dlt_singer.config import Plugin, Project
 from dlt_singer.errors import CatalogError, DiscoveryError
 from dlt_singer.tap.about import About, cast_config
+from dlt_singer.tap.executable import store_of
 from dlt_singer.tap.fingerprint import catalog_fingerprint
-from dlt_singer.tap.launch import Arguments, running, store_of
+from dlt_singer.tap.launch import Arguments, running
 from dlt_singer.tap.log import announce
 from dlt_singer.tap.run import describe_exit
 

@@ -1,4 +1,4 @@
-"""The executable of a plugin, of whatever kind: built here, fetched from the store, or a command that is there."""
+"""A project's store, and the executables of its plugins: built, fetched from the store, or a command that is there."""
 
 from __future__ import annotations
 
@@ -7,8 +7,15 @@ from pathlib import Path
 
 from dlt_singer import pex
 from dlt_singer.config import Plugin, Project
-from dlt_singer.tap.launch import LOCAL, store_of
+from dlt_singer.storage import Store
 from dlt_singer.tap.log import announce
+
+LOCAL = Path(".alto")
+
+
+def store_of(project: Project) -> Store:
+    """Return the project's store; opens nothing."""
+    return Store(project.storage_url, project.resolved_storage_options())
 
 
 def executable_of(
@@ -19,7 +26,7 @@ def executable_of(
     Args:
         plugin: The plugin, of any kind.
         project: Its project.
-        build_allowed: False takes what is built here or in the store, or fails.
+        build_allowed: False takes what is built here or in the store, or fails; so does `build: false`.
 
     Raises:
         PluginError: It is not to be had.
@@ -33,7 +40,8 @@ def executable_of(
 def built(plugin: Plugin, project: Project, *, build_allowed: bool = True) -> pex.PluginExecutable:
     """Return a plugin's build, made at most once; as `executable_of`."""
     build, cache = build_of(plugin, project), plugin_cache(project)
-    return pex.executable(build, cache, store_of(project), on_progress=announce, build_allowed=build_allowed)
+    allowed = build_allowed and plugin.build
+    return pex.executable(build, cache, store_of(project), on_progress=announce, build_allowed=allowed)
 
 
 def build_of(plugin: Plugin, project: Project) -> pex.PluginBuild:

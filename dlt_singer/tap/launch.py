@@ -16,15 +16,13 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from dlt_singer import pex
 from dlt_singer._types import JSON
 from dlt_singer.config import Plugin, Project
 from dlt_singer.errors import SingerError
 from dlt_singer.process import RUN_DIR, Command, GuardedProcess
-from dlt_singer.storage import Store
-from dlt_singer.tap.log import StderrLog, announce, warn
+from dlt_singer.tap.executable import LOCAL, executable_of, store_of
+from dlt_singer.tap.log import StderrLog, warn
 
-LOCAL = Path(".alto")
 _KEEP_LOG_S = 20.0
 
 
@@ -44,7 +42,7 @@ class Arguments:
 def start(plugin: Plugin, project: Project, arguments: Arguments) -> tuple[GuardedProcess, StderrLog]:
     """Start the tap, building it first if need be; whoever called ends the process and closes the log."""
     _hide_from_git(project.root / LOCAL)
-    argv, env = _executable(plugin, project)
+    argv, env = executable_of(plugin, project)
     options, files = _files(arguments.files or {})
     log = StderrLog(
         plugin.name, plugin.secret_values(), _log_path(plugin, project), lambda path: _keep_log(path, project)
@@ -69,11 +67,6 @@ def running(plugin: Plugin, project: Project, arguments: Arguments) -> Iterator[
         log.close()
 
 
-def store_of(project: Project) -> Store:
-    """Return the project's store; opens nothing."""
-    return Store(project.storage_url, project.resolved_storage_options())
-
-
 def _keep_log(path: Path, project: Project) -> None:
     """Copy the log of a run that is over to the store; a run neither fails nor hangs for it."""
     failures: list[object] = [f"It took longer than {_KEEP_LOG_S:g} s."]
@@ -94,23 +87,6 @@ def _keep_log(path: Path, project: Project) -> None:
     keeping.join(_KEEP_LOG_S)
     for failure in failures:
         warn(f"The log {path} could not be copied to the store. {failure}")
-
-
-def _executable(plugin: Plugin, project: Project) -> tuple[Sequence[str], Mapping[str, str]]:
-    if plugin.command:
-        return plugin.argv, {}
-    build = pex.PluginBuild(
-        plugin.name,
-        plugin.pip_url or "",
-        python=plugin.python,
-        version=plugin.version,
-        executable=plugin.executable,
-        entrypoint=plugin.entrypoint,
-        root=project.root,
-    )
-    cache = project.root / LOCAL / "plugins"
-    found = pex.executable(build, cache, store_of(project), on_progress=announce, build_allowed=plugin.build)
-    return found.argv, found.env
 
 
 def _hide_from_git(directory: Path) -> None:
