@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from dlt_singer.errors import DamagedReservoirError
-from dlt_singer.runs import Checkpoint, Manifest, RunStart, Unfinished, decode, encode
+from dlt_singer.runs import Checkpoint, Manifest, RunStart, StoredFile, Unfinished, decode, encode
 from dlt_singer.runs.records import RecordT
 from dlt_singer.storage import Store
 
@@ -98,12 +98,21 @@ class Survey:
                 found.setdefault(run, set()).add(name.removesuffix(".json"))
         return found
 
-    def manifests(self) -> dict[str, Manifest]:
-        """Return the newest manifest of each run that ended well; what cannot be read goes to `damaged`."""
+    def holds(self, file: StoredFile) -> bool:
+        """Return whether an object is there that has room for a file."""
+        return self.sizes.get(file.path, -1) >= file.offset + file.bytes
+
+    def manifests(self, runs: Iterable[str] | None = None) -> dict[str, Manifest]:
+        """Return the newest manifest of each run that ended well; what cannot be read goes to `damaged`.
+
+        Args:
+            runs: Only these; by default all.
+        """
         wanted = {
             run: f"{RUNS}/{run}/{final}.json"
             for run, names in self.runs.items()
-            if (final := max((name for name in names if _FINAL.fullmatch(name)), key=_generation, default=None))
+            if (runs is None or run in runs)
+            and (final := max((name for name in names if _FINAL.fullmatch(name)), key=_generation, default=None))
         }
         found = self._read(wanted.values(), Manifest)
         return {run: found[path] for run, path in wanted.items() if path in found}

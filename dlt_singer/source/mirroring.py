@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Literal
@@ -17,7 +17,7 @@ import msgspec
 
 from dlt_singer._types import JSON
 from dlt_singer.config import Project
-from dlt_singer.messages import Message
+from dlt_singer.messages import Message, Records
 from dlt_singer.mirror import Limits, Recorder, Reservoir
 from dlt_singer.mirror.writer import stamp
 from dlt_singer.runs import RunStart, StreamStart
@@ -25,6 +25,7 @@ from dlt_singer.session import MessageStream
 from dlt_singer.session.slots import Slot
 from dlt_singer.session.snapshot import Snapshot
 from dlt_singer.session.stream_schema import StreamOptions
+from dlt_singer.source.takeover import Beginning
 from dlt_singer.tap import Tap
 from dlt_singer.tap.executable import store_of
 from dlt_singer.tap.fingerprint import catalog_fingerprint
@@ -71,22 +72,23 @@ class Mirroring:
         tap: The tap.
         reservoir: Where to.
         streams: The streams.
-        state: What the tap is started from.
+        state: What the pipeline has committed.
         place: Where the rows go.
     """
 
     def __init__(
         self, tap: Tap, reservoir: Reservoir, streams: Sequence[MirroredStream], state: JSON, place: Place
     ) -> None:
+        self.tap = tap
         self.reservoir = reservoir
-        self._plugin = tap.plugin
         self.start = begin(tap, streams, state, place)
+        self.state = state
         self._recorder: Recorder | None = None
 
-    def record(self, messages: Iterator[Message]) -> Iterator[Message]:
-        """Pass messages on, mirroring them."""
-        self._recorder = Recorder(self.reservoir, self.start, Limits(checkpoint_s=self._plugin.checkpoint_s))
-        return self._recorder.record(messages)
+    def recorder(self, start: RunStart) -> Recorder:
+        """Return what mirrors the run, once it is known what it takes over."""
+        self._recorder = Recorder(self.reservoir, start, Limits(checkpoint_s=self.tap.plugin.checkpoint_s))
+        return self._recorder
 
     def finish(self, handed: Mapping[str, int], newest: Snapshot | None) -> None:
         """Write the manifest."""
@@ -102,23 +104,41 @@ class Mirroring:
 
 
 class MirroredRun:
-    """The messages of a run, mirrored.
+    """The messages of a run, mirrored; first those it takes over from a run that died.
 
     Args:
         mirroring: The mirror.
         sync: Starts the tap from a state.
+        streams: Streams whose parts of a STATE are theirs and not global.
     """
 
-    def __init__(self, mirroring: Mirroring, sync: Callable[[JSON], MessageStream], state: JSON) -> None:
+    def __init__(
+        self, mirroring: Mirroring, sync: Callable[[JSON], MessageStream], streams: Collection[str]
+    ) -> None:
         self._mirroring = mirroring
-        self._run = sync(state)
+        self._sync = sync
+        self._streams = streams
+        self._run: MessageStream | None = None
 
     def __iter__(self) -> Iterator[Message]:
-        return self._mirroring.record(iter(self._run))
+        mirroring = self._mirroring
+        takeover = Beginning(
+            mirroring.tap, mirroring.reservoir, mirroring.start, mirroring.state, self._streams
+        ).takeover()
+        start = mirroring.start if takeover is None else takeover.start
+        recorder = mirroring.recorder(start)
+        if takeover is not None:
+            for message in takeover.messages():
+                if isinstance(message, Records):
+                    recorder.took_over(takeover.stream_of(message), message.rows)
+                yield message
+        self._run = self._sync(mirroring.state if takeover is None else takeover.state)
+        yield from recorder.record(self._run)
 
     def close(self) -> None:
         """End the tap and store what has come so far; idempotent."""
-        self._run.close()
+        if self._run is not None:
+            self._run.close()
         self._mirroring.close()
 
 

@@ -46,7 +46,8 @@ class TapUpstream:
         """Start the tap, narrowed to the streams of the group."""
         if self._mirroring is None:
             return self._sync(self._group.state)
-        return MirroredRun(self._mirroring, self._sync, self._group.state)
+        known = self._definition.known_streams() | set(self._group.streams)
+        return MirroredRun(self._mirroring, self._sync, known)
 
     def note_unasked(self, stream: str) -> None:
         """Say that a stream is skipped which nobody asked for, unless it is a parent the tap has to read."""
