@@ -20,6 +20,8 @@ from dlt_singer.errors import BackendError
 from dlt_singer.session import Rows
 from dlt_singer.session.stream_schema import StreamSchema
 
+FEW_ROWS = 10
+"""A batch of fewer is not worth a file of its own: a tap with thousands of streams would pay for them."""
 _THREADS: Final = 2
 _AHEAD: Final = 4
 
@@ -71,7 +73,7 @@ class Decoding:
         shape: How its stream is decoded.
         decoders: Those of the extract.
         typed: Puts an Arrow table into the types of the destination; None if the stream is given rows.
-        obstacle: Why it is.
+        obstacle: Why it is; empty if that was to be.
     """
 
     batch: Rows
@@ -127,4 +129,5 @@ class Decoding:
                 "Nothing was loaded. With backend 'auto' such batches are loaded as rows.",
             )
         self.decoders.counts["rows"] += 1
-        self.decoders.reasons.setdefault(options.stream, f"{verdict.reason}{at}")
+        if verdict.reason:
+            self.decoders.reasons.setdefault(options.stream, f"{verdict.reason}{at}")

@@ -125,7 +125,6 @@ def stream_resource(definition: Definition, stream: str, options: Mapping[str, A
     merged = {"write_disposition": OURS, "name": stream, **options}
     merged.pop("backend", None)
     resource = dlt.resource(read, **merged)
-    resource.apply_hints(additional_table_hints={"x-singer": {"tap": definition.tap.name, "stream": stream}})
     resource.add_step(step)
     return cast("DltResource", resource)
 

@@ -27,6 +27,7 @@ from dlt_singer.session.boundary import REMEMBERED_ROWS, Boundary, Mark
 from dlt_singer.session.slots import Slot, write_rest
 from dlt_singer.session.snapshot import Snapshot
 from dlt_singer.session.stream_schema import SEQUENCE, StreamOptions, StreamSchema
+from dlt_singer.source import decoding
 from dlt_singer.source.decoding import Content, Decoders, Decoding
 from dlt_singer.source.table import Table
 from dlt_singer.state import Slots
@@ -89,6 +90,7 @@ class StreamSync:
         self._columns: dict[str, ColumnHint] = {}
         self._hints_arrived = False
         self._new_key = ""
+        self._has_arrow = False
         self._handed = 0
         self._complete = False
         self._stored: Snapshot | None = None
@@ -96,13 +98,13 @@ class StreamSync:
     def items(self) -> Iterator[DataItemWithMeta | None]:
         """Yield rows with their hints, None when it is another stream's turn."""
         session, feed = self._run.session, self._run.feed
-        for decoding in self._decodings():
-            if decoding is None:
+        for each in self._decodings():
+            if each is None:
                 yield None
                 continue
-            delivery = Delivery(self, decoding.batch)
-            items = self._items_of(decoding, delivery)
-            del decoding
+            delivery = Delivery(self, each.batch)
+            items = self._items_of(each, delivery)
+            del each
             while items:
                 # Kept nowhere here: thousands of other streams may have their turn before this goes on.
                 yield items.pop()
@@ -196,8 +198,9 @@ class StreamSync:
 
     def _decoding(self, batch: Rows) -> Decoding:
         shape, table = self._shape_of(batch.schema), self._run.table
-        if shape.options.backend == "rows":
-            return Decoding(batch, shape, self._run.decoders, None, "its backend is rows")
+        few = shape.options.backend == "auto" and len(batch) < decoding.FEW_ROWS
+        if few or shape.options.backend == "rows":
+            return Decoding(batch, shape, self._run.decoders, None)
         obstacle = table.arrow_obstacle or self._new_key
         typed = None if obstacle else partial(table.typed, columns=shape.hints.columns)
         return Decoding(batch, shape, self._run.decoders, typed, obstacle or "").start()
@@ -214,7 +217,10 @@ class StreamSync:
         return content
 
     def _item(self, shape: StreamSchema, content: Content, delivery: Delivery) -> DataItemWithMeta:
-        columns = {**shape.columns(merges=self._merges(shape)), **self._run.table.arrow_columns}
+        # Once Arrow has brought columns of dlt's, a file of rows must not lack them.
+        self._has_arrow = self._has_arrow or isinstance(content, pa.Table)
+        added = self._run.table.arrow_columns if self._has_arrow else {}
+        columns = {**shape.columns(merges=self._merges(shape)), **added}
         if columns != self._columns:
             self._columns, self._hints_arrived = columns, False
         delivery.has_hints = not self._hints_arrived
@@ -223,7 +229,7 @@ class StreamSync:
     def _empty_table(self, schema: Schema) -> DataItemWithMeta:
         """Make dlt create, or empty, the table of a stream that was synced and of which no row arrived."""
         shape = self._shape_of(schema)
-        self._columns = {**shape.columns(merges=self._merges(shape)), **self._run.table.arrow_columns}
+        self._columns = shape.columns(merges=self._merges(shape))
         return self._run.table.item(materialize_schema_item(), None, self._hints(shape))
 
     def _hints(self, shape: StreamSchema) -> TResourceHints:

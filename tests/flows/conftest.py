@@ -14,6 +14,7 @@ import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 import dlt_singer.session
+import dlt_singer.source.decoding
 from dlt_singer.errors import SingerError
 from dlt_singer.session import Limits
 from dlt_singer.testing import FakeTap
@@ -106,6 +107,12 @@ def fails() -> Callable[[type[SingerError]], AbstractContextManager[Failure]]:
         failure.error = found[0]
 
     return failing
+
+
+@pytest.fixture(autouse=True)
+def arrow_for_few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Treat the handful of rows of a story like the thousands that it stands for."""
+    monkeypatch.setattr(dlt_singer.source.decoding, "FEW_ROWS", 0)
 
 
 @pytest.fixture

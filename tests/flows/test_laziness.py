@@ -152,4 +152,3 @@ def test_listing_columns_and_hints_of_a_source_starts_nothing(project: FakeTap) 
     computed = source.resources["users"].compute_table_schema()
 
     assert computed["name"] == "users"
-    assert computed["x-singer"] == {"tap": "tap-fake", "stream": "users"}  # type: ignore[typeddict-item] # our own key
