@@ -17,6 +17,7 @@ from typing import Final
 from dlt_singer.errors import StorageError
 from dlt_singer.messages import Idle, Message, Records
 from dlt_singer.mirror.folder import Reservoir
+from dlt_singer.mirror.publish import publish
 from dlt_singer.mirror.writer import Limits, StreamCount, Writer, stamp
 from dlt_singer.runs import Manifest, RunStart, StreamEnd
 
@@ -85,19 +86,14 @@ class Recorder:
         if self._thread is not None:
             self._thread.join()
         self._raise_failure()
-        manifest = Manifest(
-            self.start,
-            stamp(datetime.now(timezone.utc)),
-            {
-                stream: self._end_of(stream, count, handed.get(stream, 0), bookmarks.get(stream))
-                for stream, count in self._writer.counts.items()
-                if count.schema is not None
-            },
-            tuple(self._writer.files),
-            self._writer.state,
-        )
-        self._reservoir.put(manifest)
-        return manifest
+        streams = {
+            stream: self._end_of(stream, count, handed.get(stream, 0), bookmarks.get(stream))
+            for stream, count in self._writer.counts.items()
+            if count.schema is not None
+        }
+        now = datetime.now(timezone.utc)
+        manifest = Manifest(self.start, stamp(now), streams, tuple(self._writer.files), self._writer.state)
+        return publish(self._reservoir, manifest)
 
     def close(self) -> None:
         """Store what has come so far and end the thread; idempotent. The run can be taken over by the next."""
