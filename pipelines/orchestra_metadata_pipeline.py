@@ -43,7 +43,7 @@ def orchestra_metadata(
     def windows() -> Iterator[list[dict[str, str]]]:
         """Yield the times to ask for: the API answers for seven days at most."""
         memory, now = dlt.current.resource_state(), datetime.now(timezone.utc)
-        first = datetime.fromisoformat(start_date) if start_date else now - LONGEST_WINDOW
+        first = datetime.fromisoformat(start_date.replace("Z", "+00:00")) if start_date else now - LONGEST_WINDOW
         if "until" in memory:
             first = datetime.fromisoformat(memory["until"]) - timedelta(days=overlap_days)
         start = first if first.tzinfo else first.replace(tzinfo=timezone.utc)

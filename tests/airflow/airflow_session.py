@@ -34,11 +34,13 @@ def parsed(file: str) -> dict[str, Any]:
 def main(file: str, *dag_ids: str) -> None:
     """Parse, run, and report."""
     sys.addaudithook(note_processes)
-    # The first time pays for what is imported on the way.
-    parsed(file)
-    began = time.process_time()
-    dags = parsed(file)
-    report: dict[str, Any] = {"parse_s": time.process_time() - began, "started": list(STARTED), "runs": []}
+    # The first time pays for what is imported on the way; of the others the quickest has least of the machine in it.
+    dags, times = parsed(file), []
+    for _ in range(3):
+        began = time.process_time()
+        parsed(file)
+        times.append(time.process_time() - began)
+    report: dict[str, Any] = {"parse_s": min(times), "started": list(STARTED), "runs": []}
     report["tasks"] = {
         name: {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks} for name, dag in dags.items()
     }
