@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import json
 import os
-import select
 import shutil
 import signal
 import subprocess
@@ -24,6 +23,7 @@ from typing import IO, cast
 
 from dlt_singer.errors import ProcessError
 from dlt_singer.process.guard import RUN_DIR, Spec
+from dlt_singer.process.reader import Reader
 
 __all__ = ["RUN_DIR", "Command", "GuardedProcess"]
 
@@ -31,6 +31,7 @@ _GUARD = Path(__file__).with_name("guard.py")
 _CHUNK_BYTES = 1 << 20
 _STDERR_LINE_BYTES = 1 << 16
 _STDERR_PATIENCE_S = 5.0
+_READER_PATIENCE_S = 1.0
 _CHECK_EXECUTABLE = "Check that it exists, may be executed, and that the interpreter its first line names is there."
 
 
@@ -75,8 +76,7 @@ class GuardedProcess:
         self._stdin = cast("IO[bytes]", self._guard.stdin)
         self._stdout = cast("IO[bytes]", self._guard.stdout)
         _widen(self._stdout.fileno())
-        self._poller = select.poll()
-        self._poller.register(self._stdout.fileno(), select.POLLIN | select.POLLHUP)
+        self._reader = Reader(self._stdout.fileno(), lambda: self._guard.poll() is not None)
         self._drain = threading.Thread(
             target=_drain,
             args=(cast("IO[bytes]", self._guard.stderr), on_stderr),
@@ -92,13 +92,7 @@ class GuardedProcess:
 
     def read(self, timeout_s: float) -> bytes | None:
         """Return the next chunk of stdout, b"" at its end, None if nothing came within `timeout_s`."""
-        if not self._poller.poll(timeout_s * 1000):
-            if self._guard.poll() is None:
-                return None
-            # Whoever still holds stdout is no longer guarded: only what was written before counts.
-            if not self._poller.poll(0):
-                return b""
-        return os.read(self._stdout.fileno(), _CHUNK_BYTES)
+        return self._reader.read(timeout_s)
 
     def communicate(self, timeout_s: float) -> tuple[bytes, int] | None:
         """Return all of stdout and the exit code, None if the child has not ended after `timeout_s`.
@@ -144,10 +138,11 @@ class GuardedProcess:
         # Said as well as shown by closing: a process forked from ours may hold a copy of the pipe.
         with contextlib.suppress(OSError, ValueError):
             self._stdin.write(b"stop\n")
-        for pipe in (self._stdin, self._stdout):
-            # A guard that is already gone has nothing left to flush to.
-            with contextlib.suppress(OSError):
-                pipe.close()
+        # A guard that is already gone has nothing left to flush to.
+        with contextlib.suppress(OSError):
+            self._stdin.close()
+        self._reader.stop(_READER_PATIENCE_S)
+        self._stdout.close()
         self._guard.wait()
         self._settle()
 

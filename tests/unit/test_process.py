@@ -474,7 +474,7 @@ def test_a_killed_guard_is_told_and_its_child_does_not_outlive_it(
     os.kill(guard_of(process), signal.SIGKILL)
     process._guard.wait()
     if end == "read on":
-        assert process.read(0.01) == b""
+        assert process.read(PATIENCE_S) == b""
     else:
         process.stop()
 
@@ -492,7 +492,7 @@ def test_what_a_child_wrote_before_its_guard_was_killed_is_still_read(stage: Sta
     os.kill(guard_of(process), signal.SIGKILL)
     process._guard.wait()
 
-    assert (process.read(0.01), process.read(0.01)) == (b"last words\n", b"")
+    assert (process.read(PATIENCE_S), process.read(PATIENCE_S)) == (b"last words\n", b"")
 
 
 def test_a_process_forked_from_ours_does_not_keep_the_child_from_stopping(stage: Stage) -> None:
