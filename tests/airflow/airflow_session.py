@@ -34,7 +34,7 @@ def parsed(file: str) -> dict[str, Any]:
 def main(file: str, *dag_ids: str) -> None:
     """Parse, run, and report."""
     sys.addaudithook(note_processes)
-    # The first time pays for what is imported on the way; of the others the quickest has least of the machine in it.
+    # The first time pays for what is imported on the way; the quickest has least of the machine in it.
     dags, times = parsed(file), []
     for _ in range(3):
         began = time.process_time()

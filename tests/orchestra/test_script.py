@@ -124,6 +124,7 @@ def test_a_refresh_of_one_stream_leaves_the_others_tables(tap: FakeTap, worker: 
     tap.emits(users(1), users(1, stream="groups"))
     worker.load("--streams=users")
     worker.load("--streams=groups")
+    shutil.rmtree(worker.disk)
 
     worker.load("--streams=users", "--refresh=drop_sources")
 
