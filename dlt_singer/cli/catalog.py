@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def show_catalog(arguments: argparse.Namespace) -> None:
     """Show the streams of a tap, asking it if nobody has yet."""
     from dlt_singer.catalog import difference
+    from dlt_singer.tap.conformance import counted
 
     tap = open_tap(arguments.tap)
     before = tap.kept_catalog()
@@ -40,7 +41,7 @@ def show_catalog(arguments: argparse.Namespace) -> None:
         [r["stream"], r["method"], ", ".join(cast("list[str]", r["keys"])), r["bookmark"], r["columns"]]
         for r in rows
     ]
-    head = f"{tap.name}: {len(rows)} streams, catalog {base.age}"
+    head = f"{tap.name}: {counted(len(rows), 'stream')}, catalog {base.age}"
     show(arguments, document, f"{head}\n\n{table(('stream', 'replication', 'keys', 'bookmark', 'columns'), shown)}")
 
 

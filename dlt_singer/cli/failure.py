@@ -38,7 +38,7 @@ def explained(failure: BaseException) -> tuple[str, int]:
 
         cause = _innermost(failure, DltException)
         if isinstance(cause, MissingDependencyException):
-            return _text(str(cause).strip().splitlines()[0], _missing(cause.dependencies)), 2
+            return _text(f"The {cause.caller} needs a package that is not there.", _missing(cause.dependencies)), 2
         if isinstance(cause, ConfigFieldMissingException):
             return _text(*_needed(str(cause))), 2
         if isinstance(cause, ConfigurationException):

@@ -66,6 +66,8 @@ def _run_one(arguments: argparse.Namespace, project: Project, name: str) -> int:
     pipeline = open_pipeline(arguments, tap)
     if arguments.dry_run:
         return _show_plan(arguments, tap, pipeline)
+    # Before anything takes long: a driver or credentials that are missing.
+    pipeline.destination_client()
     source = singer(name, streams=_names(arguments.streams), refresh_catalog=arguments.refresh_catalog)
     if arguments.limit is not None:
         source.add_limit(arguments.limit, count_rows=True)

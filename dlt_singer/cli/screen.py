@@ -49,7 +49,7 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     widths[-1] = min(widths[-1], max(width() - before, _NARROWEST))
     lines = [_line(headers, widths, right)]
     for row in cells:
-        last, *others = textwrap.wrap(row[-1], widths[-1], break_long_words=False) or [""]
+        last, *others = _broken(row[-1], widths[-1]) or [""]
         lines.append(_line([*row[:-1], last], widths, right))
         lines += [f"{'':{before}}{other}" for other in others]
     return "\n".join(lines)
@@ -67,7 +67,7 @@ def pairs(values: Mapping[str, object]) -> str:
     lines: list[str] = []
     for name, value in values.items():
         text = _cell(value)
-        first, *others = textwrap.wrap(text, max(width() - column, _NARROWEST), break_long_words=False) or [""]
+        first, *others = _broken(text, max(width() - column, _NARROWEST)) or [""]
         lines.append(f"{name:<{column}}{first}".rstrip())
         lines += [f"{'':{column}}{other}" for other in others]
     return "\n".join(lines)
@@ -92,6 +92,11 @@ def is_asking_allowed() -> bool:
 def say(line: str = "") -> None:
     """Print a line for whoever watches; what scripts read goes to stdout by `show`."""
     print(line, file=sys.stderr)
+
+
+def _broken(text: str, columns: int) -> list[str]:
+    """Return a text in lines; names and paths stay whole."""
+    return textwrap.wrap(text, columns, break_long_words=False, break_on_hyphens=False)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:

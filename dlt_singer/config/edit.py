@@ -34,7 +34,7 @@ def with_tap(text: str, file: Path, name: str, tap: JSONObject, comments: Sequen
         ConfigError: The text cannot be extended; the error holds what to add by hand.
 
     Example:
-        >>> print(with_tap("default:\\n  taps: {}\\n", Path("alto.yaml"), "tap-x", {"pip_url": "tap-x"}))
+        >>> print(with_tap("default:\n  taps: {}\n", Path("alto.yaml"), "tap-x", {"pip_url": "tap-x"}))
         default:
           taps:
             tap-x:

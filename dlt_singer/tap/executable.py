@@ -1,4 +1,4 @@
-"""A project's store, and the executables of its plugins: built, fetched from the store, or a command that is there."""
+"""A project's store, and the executables of its plugins: built, fetched, or commands that are there."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def test_doctor_finds_nothing_wrong_with_what_is_fine(tap: FakeTap, cli: Cli) ->
 
     assert said.code == 0
     assert "Nothing stands in the way of a run." in said.out
-    assert max(map(len, said.out.splitlines())) <= 80
+    assert [line for line in said.out.splitlines() if len(line) > 80 and "/" not in line] == []
 
 
 def doctor(cli: Cli, project: object, tmp_path: Path) -> list[tuple[str, str, str]]:
