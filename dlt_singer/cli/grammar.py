@@ -14,6 +14,7 @@ from dlt_singer.cli import (
     fs,
     plugins,
     project,
+    reservoir,
     run,
     show,
     state,
@@ -25,7 +26,7 @@ SECTIONS: tuple[tuple[str, tuple[Command, ...]], ...] = (
     ("Look", show.COMMANDS),
     ("Plugins", (*plugins.COMMANDS, *check.COMMANDS)),
     ("Streams", catalog.COMMANDS),
-    ("Load", (*run.COMMANDS, *state.COMMANDS)),
+    ("Load", (*run.COMMANDS, *state.COMMANDS, *reservoir.COMMANDS)),
     ("Keep in order", (*clean.COMMANDS, *fs.COMMANDS, *doctor.COMMANDS, *completion.COMMANDS)),
 )
 """Commands by what a person wants; the order is that of the help."""

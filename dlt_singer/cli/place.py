@@ -104,9 +104,9 @@ def chosen_taps(project: Project, patterns: list[str]) -> list[str]:
     return list(found)
 
 
-def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
+def add_pipeline_options(parser: argparse.ArgumentParser, *, name: str = "the tap without 'tap-'") -> None:
     """Add the options that name a pipeline; without them it is the one that `run` uses."""
-    parser.add_argument("--pipeline-name", metavar="NAME", help="dlt pipeline; default: the tap without 'tap-'")
+    parser.add_argument("--pipeline-name", metavar="NAME", help=f"dlt pipeline; default: {name}")
     parser.add_argument(
         "--destination", metavar="NAME", help="dlt destination; default: dlt's destination_type, else duckdb"
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from dlt_singer._types import JSON, JSONObject
 from dlt_singer.cli.command import Command, Parser, UsageError
+from dlt_singer.cli.outcome import destination_name, show_outcome
 from dlt_singer.cli.place import add_pipeline_options, chosen_taps, open_pipeline, open_project, refuse_other_kinds
 from dlt_singer.cli.screen import add_json, pairs, show, table
 
@@ -68,13 +69,18 @@ def _run_one(arguments: argparse.Namespace, project: Project, name: str) -> int:
         return _show_plan(arguments, tap, pipeline)
     # Before anything takes long: a driver or credentials that are missing.
     pipeline.destination_client()
-    source = singer(name, streams=_names(arguments.streams), refresh_catalog=arguments.refresh_catalog)
+    source = singer(
+        name,
+        streams=names_in(arguments.streams),
+        refresh_catalog=arguments.refresh_catalog,
+        reservoir=arguments.reservoir or None,
+    )
     if arguments.limit is not None:
         source.add_limit(arguments.limit, count_rows=True)
     started = time.monotonic()
     info = load(pipeline, source, **({"refresh": arguments.refresh} if arguments.refresh else {}))
     info.raise_on_failed_jobs()
-    _show_outcome(arguments, tap, pipeline, time.monotonic() - started)
+    show_outcome(arguments, tap, pipeline, time.monotonic() - started)
     return 0
 
 
@@ -85,7 +91,7 @@ def _show_plan(arguments: argparse.Namespace, tap: Tap, pipeline: dlt.Pipeline) 
         "tap": tap.name,
         "environment": tap.project.env,
         "pipeline": pipeline.pipeline_name,
-        "destination": _destination(pipeline),
+        "destination": destination_name(pipeline),
         "dataset": pipeline.dataset_name,
         "refresh": arguments.refresh,
         "limit": arguments.limit,
@@ -107,7 +113,7 @@ def _show_plan(arguments: argparse.Namespace, tap: Tap, pipeline: dlt.Pipeline) 
 
 
 def _planned_streams(arguments: argparse.Namespace, tap: Tap) -> list[dict[str, JSON]] | None:
-    asked = _names(arguments.streams) or list(tap.plugin.streams)
+    asked = names_in(arguments.streams) or list(tap.plugin.streams)
     if not asked and tap.kept_catalog() is None:
         return None
     from dlt_singer.cli.bookmarks import bookmark_text
@@ -127,37 +133,7 @@ def _planned_streams(arguments: argparse.Namespace, tap: Tap) -> list[dict[str, 
     ]
 
 
-def _show_outcome(arguments: argparse.Namespace, tap: Tap, pipeline: dlt.Pipeline, seconds: float) -> None:
-    rows = _loaded_rows(pipeline)
-    document: JSON = {
-        "tap": tap.name,
-        "ok": True,
-        "pipeline": pipeline.pipeline_name,
-        "destination": _destination(pipeline),
-        "dataset": pipeline.dataset_name,
-        "seconds": round(seconds, 3),
-        "rows": sum(rows.values()),
-        "tables": cast("JSON", rows),
-    }
-    where = f"{_destination(pipeline)}, dataset {pipeline.dataset_name}, pipeline {pipeline.pipeline_name}"
-    head = f"{tap.name}: {sum(rows.values()):,} rows in {seconds:.1f} s into {where}"
-    listed = table(("table", "rows"), [[name, count] for name, count in rows.items()]) if rows else "Nothing new."
-    show(arguments, document, f"{head}\n\n{listed}")
-
-
-def _loaded_rows(pipeline: dlt.Pipeline) -> dict[str, int]:
-    """Return how many rows of each table the last run brought, dlt's own tables left out."""
-    trace = pipeline.last_trace
-    info = trace.last_normalize_info if trace is not None else None
-    counts = info.row_counts if info is not None else {}
-    return {name: count for name, count in sorted(counts.items()) if not name.startswith("_dlt_")}
-
-
-def _destination(pipeline: dlt.Pipeline) -> str | None:
-    return pipeline.destination.destination_name if pipeline.destination else None
-
-
-def _names(texts: list[str] | None) -> list[str] | None:
+def names_in(texts: list[str] | None) -> list[str] | None:
     """Return names given as several words, or with commas between."""
     names = [name.strip() for text in texts or [] for name in text.split(",") if name.strip()]
     return names or None
@@ -174,6 +150,7 @@ def _arguments(parser: Parser) -> None:
     parser.add_argument(
         "--limit", type=_count, metavar="ROWS", help="end each stream after so many rows, with its batch"
     )
+    parser.add_argument("--reservoir", action="store_true", help="mirror the raw streams into the store, too")
     parser.add_argument("--refresh-catalog", action="store_true", help="ask the tap for its streams again")
     parser.add_argument("--no-build", action="store_true", help="fail if it is built neither here nor in the store")
     parser.add_argument("--dry-run", action="store_true", help="show what would be loaded, start nothing")

@@ -135,7 +135,7 @@ def _words(arguments: argparse.Namespace, tap: str) -> list[str]:
     for option in ("destination", "dataset", "refresh", "limit"):
         value = getattr(arguments, option)
         words += [f"--{option}={value}"] if value is not None else []
-    for flag in ("refresh_catalog", "no_build", "dry_run", "verbose", "quiet", "debug"):
+    for flag in ("reservoir", "refresh_catalog", "no_build", "dry_run", "verbose", "quiet", "debug"):
         words += [f"--{flag.replace('_', '-')}"] if getattr(arguments, flag, False) else []
     return words
 

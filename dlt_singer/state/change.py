@@ -101,7 +101,7 @@ def clear_state(pipeline: dlt.Pipeline, tap: str, streams: Collection[str] = ())
                 f"Pipeline '{pipeline.pipeline_name}' has no state of stream '{stream}' of {tap}.",
                 f"Streams with a state: {known}.",
             )
-    chosen = tuple(streams) or tuple(slots)
+    chosen = tuple(streams) or tuple(sorted(slots))
     if chosen:
         with _changing(pipeline, source) as state:
             resources = cast("MutableMapping[str, MutableMapping[str, object]]", state[_RESOURCES])

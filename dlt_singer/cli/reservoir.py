@@ -1,0 +1,129 @@
+"""`reservoir`: what is mirrored of a tap, loaded again without it."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import cast
+
+from dlt_singer._types import JSON
+from dlt_singer.cli.command import Command, Parser
+from dlt_singer.cli.outcome import show_outcome
+from dlt_singer.cli.place import add_pipeline_options, open_pipeline, open_tap, pipeline_name_of
+from dlt_singer.cli.run import REFRESHES, names_in
+from dlt_singer.cli.screen import add_json, show, table
+
+
+def list_runs(arguments: argparse.Namespace) -> None:
+    """List the runs that are mirrored of a tap."""
+    from dlt_singer.mirror.holdings import Holdings
+    from dlt_singer.source.mirroring import reservoir_at, reservoir_of
+
+    tap = open_tap(arguments.tap)
+    reservoir = reservoir_of(tap) or reservoir_at(tap, True)  # noqa: FBT003 - the project's own store
+    held = Holdings.of(reservoir)
+    runs: list[dict[str, JSON]] = [
+        {
+            "run": each.run,
+            "ended_at": each.ended_at,
+            "pipeline": each.start.pipeline,
+            "streams": {name: end.records for name, end in each.streams.items()},
+            "records": sum(end.records for end in each.streams.values()),
+            "files": len(each.files),
+            "bytes": sum(file.bytes for file in each.files),
+        }
+        for each in sorted(held.manifests.values(), key=lambda each: each.run)
+    ]
+    lines = [f"{tap.name}: {reservoir.url}", ""]
+    rows = [
+        [each["run"], str(each["ended_at"])[:19], each["records"], each["files"], each["bytes"], each["pipeline"]]
+        for each in runs
+    ]
+    headers = ("run", "ended (UTC)", "records", "files", "bytes", "pipeline")
+    lines.append(table(headers, rows) if rows else f"No run yet. Mirror one: dlt-singer run {tap.name} --reservoir")
+    lines += [f"Warning: {damage.reason}" for damage in held.damaged]
+    show(arguments, cast("JSON", runs), "\n".join(lines))
+
+
+def replay(arguments: argparse.Namespace) -> None:
+    """Load what is new in a reservoir, or all of it with a refresh; the tap is not started."""
+    from dlt_singer.source import reservoir
+    from dlt_singer.source import run as load
+
+    tap = open_tap(arguments.tap)
+    _name_pipeline(arguments, tap.name, tap.project.env)
+    pipeline = open_pipeline(arguments, tap)
+    pipeline.destination_client()
+    source = reservoir(
+        tap.name,
+        names_in(arguments.streams),
+        since=arguments.since,
+        until=arguments.until,
+        lineage=arguments.lineage,
+        damaged="skip" if arguments.skip_damaged else "fail",
+    )
+    started = time.monotonic()
+    info = load(pipeline, source, **({"refresh": arguments.refresh} if arguments.refresh else {}))
+    info.raise_on_failed_jobs()
+    show_outcome(arguments, tap, pipeline, time.monotonic() - started)
+
+
+def reset(arguments: argparse.Namespace) -> None:
+    """Forget how far a pipeline has replayed, so that it loads everything again."""
+    from dlt_singer.state import clear_state
+
+    tap = open_tap(arguments.tap)
+    _name_pipeline(arguments, tap.name, tap.project.env)
+    pipeline = open_pipeline(arguments, tap)
+    cleared = clear_state(pipeline, f"reservoir of {tap.name}", names_in(arguments.streams) or ())
+    text = f"the next replay loads all of {', '.join(cleared)}" if cleared else "nothing has been replayed"
+    show(arguments, {"tap": tap.name, "reset": list(cleared)}, f"{tap.name}, {pipeline.pipeline_name}: {text}.")
+
+
+def _name_pipeline(arguments: argparse.Namespace, tap: str, env: str) -> None:
+    # A replay has a pipeline of its own: it goes at another pace than the tap's.
+    arguments.pipeline_name = arguments.pipeline_name or f"{pipeline_name_of(tap, env)}_reservoir"
+
+
+def _ls_arguments(parser: Parser) -> None:
+    parser.add_argument("tap", help="name of the tap")
+    add_json(parser)
+
+
+def _replay_arguments(parser: Parser) -> None:
+    parser.add_argument("tap", help="name of the tap")
+    parser.add_argument("--streams", metavar="A,B", action="append", help="only these streams")
+    parser.add_argument("--since", metavar="TIME", help="only runs that ended at this time or later")
+    parser.add_argument("--until", metavar="TIME", help="only runs that ended before")
+    parser.add_argument("--lineage", metavar="NAME", help="which lineage to follow if there are several")
+    parser.add_argument("--skip-damaged", action="store_true", help="leave out files that are missing or damaged")
+    parser.add_argument(
+        "--refresh", choices=REFRESHES, metavar="MODE", help=f"dlt's refresh: {', '.join(REFRESHES)}"
+    )
+    add_pipeline_options(parser, name="the tap's, with _reservoir")
+    add_json(parser)
+
+
+def _reset_arguments(parser: Parser) -> None:
+    parser.add_argument("tap", help="name of the tap")
+    parser.add_argument("--streams", metavar="A,B", action="append", help="only these streams")
+    add_pipeline_options(parser, name="the tap's, with _reservoir")
+    add_json(parser)
+
+
+COMMANDS = (
+    Command(
+        "reservoir",
+        "What is mirrored of a tap: list it, load it again",
+        details="A run with --reservoir, or of a tap with `reservoir: true`, is mirrored while it is loaded.",
+        examples=(
+            "dlt-singer run tap-github --reservoir",
+            "dlt-singer reservoir replay tap-github --destination filesystem",
+        ),
+        commands=(
+            Command("ls", "The runs that are mirrored of a tap", list_runs, _ls_arguments),
+            Command("replay", "Load what is new in the reservoir, without the tap", replay, _replay_arguments),
+            Command("reset", "Forget how far a pipeline has replayed", reset, _reset_arguments),
+        ),
+    ),
+)
