@@ -26,6 +26,7 @@
     └── TapError                     a run of a tap failed; nothing was committed
         ├── BackendError             rows would differ from the Arrow that was asked for
         ├── TapExitError             exit code or signal
+        ├── TapTimeoutError          silent, or running, for longer than it may
         └── TapProtocolError         RECORD before SCHEMA, record without key, cut line ...
 
     Terminated                       SIGTERM; a KeyboardInterrupt, so that nothing swallows it
@@ -176,6 +177,10 @@ class TapExitError(TapError):
     def __init__(self, reason: str, remedy: str = "", *, exit_code: int) -> None:
         self.exit_code = exit_code
         super().__init__(reason, remedy)
+
+
+class TapTimeoutError(TapError):
+    """The tap said nothing for `idle_timeout_s`, or did not end within `timeout_s`."""
 
 
 class TapProtocolError(TapError):

@@ -33,11 +33,7 @@ FROM_PROJECT = (
 _KEEP_WRAPPED = ("config", "environment", "mask_salt")
 _NOT_YET = (
     "stream_maps",
-    "parallel",
     "partitions",
-    "timeout_s",
-    "idle_timeout_s",
-    "max_line_bytes",
 )
 _NOT_YET_IN_PROJECT = ("extensions",)
 
@@ -154,7 +150,8 @@ _ACTED_ON = ("catalog", "discover", "properties", "state")
 
 _AS_THEY_ARE = (
     "metadata", "schema", "load_path", "version_column", "max_table_nesting", "backend", "build",
-    "discover", "discover_timeout_s", "reservoir", "resume", "checkpoint_s",
+    "discover", "discover_timeout_s", "timeout_s", "idle_timeout_s", "max_line_bytes", "parallel",
+    "reservoir", "resume", "checkpoint_s",
 )  # fmt: skip
 
 

@@ -128,7 +128,7 @@ _TAP = _COMMON | {
     "metadata": MAPPINGS, "schema": MAPPINGS, "catalog": TEXT, "stream_maps": ANYTHING,
     "version_column": FLAG, "deletes": DELETES, "max_table_nesting": COUNT, "backend": BACKEND,
     "build": FLAG, "discover": FLAG, "discover_timeout_s": SECONDS, "timeout_s": SECONDS, "idle_timeout_s": SECONDS,
-    "max_line_bytes": COUNT, "on_error": TEXT, "parallel": ANYTHING, "reservoir": PLACE, "resume": FLAG,
+    "max_line_bytes": COUNT, "on_error": TEXT, "parallel": COUNT, "reservoir": PLACE, "resume": FLAG,
     "checkpoint_s": SECONDS, "mask": MASK, "mask_salt": TEXT, "partitions": ANYTHING,
 }  # fmt: skip
 _PLUGIN_KEYS = {
@@ -142,7 +142,7 @@ project_form = Keys(
         "project_name": TEXT, "load_path": TEXT, "data_dir": TEXT, "storage_url": TEXT, "env": TEXT,
         "filesystem": one_of(*STORES), "bucket": TEXT, "bucket_path": TEXT, "environment": SCALARS,
         "extensions": TEXTS, "reservoir_buffer_size": COUNT, "reservoir": PLACE, "resume": FLAG, "discover": FLAG,
-        "parallel": ANYTHING, "on_error": TEXT, "checkpoint_s": SECONDS, "build": FLAG,
+        "parallel": COUNT, "on_error": TEXT, "checkpoint_s": SECONDS, "build": FLAG,
         "mask_salt": TEXT,
     }
     | dict.fromkeys(KINDS, MAPPINGS)

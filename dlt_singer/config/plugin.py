@@ -83,6 +83,10 @@ class Plugin:
     build: bool = True
     discover: bool = True
     discover_timeout_s: float | None = None
+    timeout_s: float | None = None
+    idle_timeout_s: float | None = None
+    max_line_bytes: int = 256_000_000
+    parallel: int = 1
     reservoir: bool | str = False
     resume: bool = True
     checkpoint_s: float = 30.0

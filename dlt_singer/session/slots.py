@@ -6,7 +6,7 @@ A slot is a plain dict inside the host's state; this module reads, writes and gr
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -105,6 +105,27 @@ def group_streams(slots: Mapping[str, Slot | None], shared: Mapping[str, JSON]) 
         for key, streams in members.items()
     ]
     return sorted(groups, key=lambda group: -len(group.streams))
+
+
+def split(group: Group, parts: int, root_of: Callable[[str], str]) -> list[Group]:
+    """Split a group over several runs of the tap at the same time, as evenly as may be.
+
+    Args:
+        group: The group.
+        parts: How many runs at most.
+        root_of: The stream that the tap must read to get at a stream: those with the same one stay together.
+
+    Example:
+        >>> [part.streams for part in split(Group(("a", "b", "c"), {}), 2, str)]
+        [('a', 'c'), ('b',)]
+    """
+    families: dict[str, list[str]] = {}
+    for stream in group.streams:
+        families.setdefault(root_of(stream), []).append(stream)
+    runs: list[list[str]] = [[] for _ in range(min(parts, len(families)))]
+    for family in sorted(families.values(), key=len, reverse=True):
+        min(runs, key=len).extend(family)
+    return [Group(tuple(streams), group.state) for streams in runs]
 
 
 def _parts(slots: Mapping[str, Slot | None], streams: set[str]) -> dict[str, Part]:

@@ -15,7 +15,7 @@ from dlt_singer._types import JSON
 from dlt_singer.catalog import Selection, Stream, users_keys
 from dlt_singer.errors import DiscoveryNeededError, SelectionError, UnknownStreamError, did_you_mean
 from dlt_singer.session import Upstream
-from dlt_singer.session.slots import Group, Slot
+from dlt_singer.session.slots import Group, Slot, split
 from dlt_singer.session.stream_schema import StreamOptions
 from dlt_singer.source.mirroring import MirroredStream, Mirroring, Place, reservoir_of
 from dlt_singer.source.upstream import TapUpstream
@@ -145,6 +145,20 @@ class Definition:
     def known_streams(self) -> frozenset[str]:
         """Return every stream the tap is known to have."""
         return frozenset(self._base.catalog.stream_ids) if self._base is not None else frozenset()
+
+    def spread(self, groups: Sequence[Group]) -> list[Group]:
+        """Return the runs of the tap that read some groups: several for each if it may run in parallel."""
+        selection = self.selection()
+        by_id = {} if selection is None else selection.catalog.by_id
+
+        def root_of(stream: str) -> str:
+            seen = {stream}
+            while stream in by_id and (parent := by_id[stream].parent) in by_id and parent not in seen:
+                stream = str(parent)
+                seen.add(stream)
+            return stream
+
+        return [part for group in groups for part in split(group, self.tap.plugin.parallel, root_of)]
 
     def message_names(self, streams: Collection[str]) -> dict[str, str]:
         """Return the stream of each name that messages may use: a catalog has an id and a name for each."""

@@ -64,7 +64,7 @@ class Extract:
         # What the tap has must be known before a run of it can be narrowed to the streams of a group.
         definition.prepare()
         self._place = _place(pipeline)
-        groups = group_streams(self._slots.all(), self._slots.shared)
+        groups = definition.spread(group_streams(self._slots.all(), self._slots.shared))
         self._sessions = {stream: session for group in groups for stream, session in self._session(group)}
         self._parents = {id(resource._pipe.parent) for resource in _extracted(source)}  # noqa: SLF001 - no public way up
         self._known_streams = definition.known_streams() | resources.keys()

@@ -18,7 +18,7 @@ from dlt_singer.tap.discovery import BaseCatalog, discover, kept_catalog
 from dlt_singer.tap.executable import store_of
 from dlt_singer.tap.launch import Arguments, start
 from dlt_singer.tap.log import announce, warn
-from dlt_singer.tap.run import TapRun
+from dlt_singer.tap.run import Patience, TapRun
 
 __all__ = ["About", "BaseCatalog", "Tap", "TapRun", "announce", "warn"]
 
@@ -115,7 +115,9 @@ class Tap:
         if state and "state" in can.capabilities:
             files["--state"] = state
         process, log = start(self.plugin, self.project, Arguments(files=files))
-        return TapRun(self.name, process, log, self.project.root, masks)
+        plugin = self.plugin
+        patience = Patience(plugin.timeout_s, plugin.idle_timeout_s, plugin.max_line_bytes)
+        return TapRun(self.name, process, log, self.project.root, masks, patience)
 
     def kept_about(self) -> About | None:
         """Return what it said of itself if it has been asked; starts nothing."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 import signal
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from dlt_singer.errors import MessageError, TapExitError, TapProtocolError
+from dlt_singer.errors import MessageError, TapExitError, TapProtocolError, TapTimeoutError
 from dlt_singer.mask import Masks, masked
 from dlt_singer.messages import Batch, Cutter, Idle, Message, Record, Records, parse_line
 from dlt_singer.process import GuardedProcess
@@ -26,6 +28,21 @@ _MESSAGE_WITHIN = re.compile(rb'"type"\s*:\s*"(?:RECORD|SCHEMA|STATE|ACTIVATE_VE
 """A print without a line end in front of a message makes a line that looks stray and holds data."""
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How much is borne of a tap.
+
+    Attributes:
+        timeout_s: Seconds from its start to the end of its output.
+        idle_timeout_s: Seconds without any output.
+        max_line_bytes: Length of a line.
+    """
+
+    timeout_s: float | None = None
+    idle_timeout_s: float | None = None
+    max_line_bytes: int = 256_000_000
+
+
 class TapRun:
     """One sync of one tap.
 
@@ -35,12 +52,21 @@ class TapRun:
         log: Takes its stderr.
         root: The tap's working directory, which relative paths in a BATCH start from.
         masks: What nobody shall see of it.
+        patience: How much is borne of it.
     """
 
-    def __init__(
-        self, name: str, process: GuardedProcess, log: StderrLog, root: Path, masks: Masks | None = None
+    def __init__(  # noqa: PLR0913, PLR0917 - what one run is made of
+        self,
+        name: str,
+        process: GuardedProcess,
+        log: StderrLog,
+        root: Path,
+        masks: Masks | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self.name = name
+        self._patience = patience or Patience()
+        self._started = self._heard = time.monotonic()
         self._masks = masks or Masks(())
         self._root = root
         self._process = process
@@ -105,16 +131,42 @@ class TapRun:
         """Cut stdout into texts of whole lines, whatever the chunks; None for a moment without any."""
         pieces: list[bytes] = []
         while (chunk := self._process.read(IDLE_S)) != b"":
+            self._check_time(chunk)
             if chunk is None:
                 yield None
                 continue
             end = chunk.rfind(b"\n")
             if end < 0:
                 pieces.append(chunk)
+                self._check_length(sum(map(len, pieces)))
                 continue
             yield b"".join((*pieces, chunk[:end]))
             pieces = [chunk[end + 1 :]]
         self._unfinished = b"".join(pieces)
+
+    def _check_time(self, chunk: bytes | None) -> None:
+        now, limits = time.monotonic(), self._patience
+        if limits.timeout_s is not None and now - self._started > limits.timeout_s:
+            self._give_up(f"had not ended after {limits.timeout_s:g} s", "timeout_s")
+        if chunk is not None:
+            self._heard = now
+        elif limits.idle_timeout_s is not None and now - self._heard > limits.idle_timeout_s:
+            self._give_up(f"said nothing for {limits.idle_timeout_s:g} s", "idle_timeout_s")
+
+    def _give_up(self, what: str, key: str) -> None:
+        raise TapTimeoutError(
+            f"{self.name} {what} and was ended.",
+            f"Nothing was loaded. If it needs longer, raise its '{key}'. {self._log.last_words()}",
+        )
+
+    def _check_length(self, length: int) -> None:
+        if length > self._patience.max_line_bytes:
+            raise TapProtocolError(
+                f"{self.name} prints a line of more than {self._patience.max_line_bytes} bytes: "
+                f"line {self._line_number + 1}.",
+                f"Nothing was loaded. If a record is really that long, raise 'max_line_bytes'. "
+                f"{self._log.last_words()}",
+            )
 
     def _skip(self, line: bytes, err: MessageError) -> None:
         """Let a stray line pass, if it is one and they are few."""

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlt_singer._types import JSON
-from dlt_singer.session.slots import Globals, Group, Slot, group_streams, read_rest, write_rest
+from dlt_singer.session.slots import Globals, Group, Slot, group_streams, read_rest, split, write_rest
 from dlt_singer.session.snapshot import Part, part_of, rest_of
 
 LARGE: JSON = {"bookmarks": {}, "seen": {str(number): number for number in range(500)}}
@@ -114,3 +114,21 @@ def test_a_stream_whose_shared_part_is_gone_counts_as_new() -> None:
     write_rest(orphan, LARGE, shared)
 
     assert group_streams({"a": orphan}, {}) == [Group(("a",), {})]
+
+
+def test_a_group_is_split_evenly_and_children_stay_with_their_parents() -> None:
+    group = Group(("a", "a1", "a2", "b", "c", "d"), {"bookmarks": {}})
+
+    parts = split(group, 2, lambda stream: stream[0])
+
+    assert [part.streams for part in parts] == [("a", "a1", "a2"), ("b", "c", "d")]
+    assert all(part.state == group.state for part in parts)
+
+
+@given(st.lists(st.text(max_size=3), unique=True, min_size=1), st.integers(1, 5))
+def test_each_stream_of_a_group_is_in_one_part(streams: list[str], parts: int) -> None:
+    found = split(Group(tuple(streams), {}), parts, str)
+
+    assert sorted(stream for part in found for stream in part.streams) == sorted(streams)
+    assert len(found) == min(parts, len(streams))
+    assert max(len(part.streams) for part in found) - min(len(part.streams) for part in found) <= 1

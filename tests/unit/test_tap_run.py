@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import os
@@ -13,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlt_singer.errors import ProcessError, TapExitError, TapProtocolError
+from dlt_singer.errors import ProcessError, TapExitError, TapProtocolError, TapTimeoutError
 from dlt_singer.messages import Idle, Message, Records, State
 from dlt_singer.process import Command, GuardedProcess
 from dlt_singer.tap.log import StderrLog
-from dlt_singer.tap.run import TapRun, describe_exit
+from dlt_singer.tap.run import Patience, TapRun, describe_exit
 
 SECRET = "s3cr3t-v4lue"
 STATE = b'{"type": "STATE", "value": {"n": 1}}'
@@ -250,3 +251,31 @@ def test_a_tap_that_still_talks_on_stderr_when_its_output_breaks_is_quoted_and_e
     with pytest.raises(TapProtocolError, match="line 1"):
         list(run)
     run.close()
+
+
+# --- patience ----------------------------------------------------------------------------------------------------
+
+
+def run_with(chunks: Sequence[bytes | None], patience: Patience) -> TapRun:
+    return TapRun("tap-x", Played(chunks, 0), StderrLog("tap-x", set(), None), Path.cwd(), patience=patience)
+
+
+def test_a_line_without_an_end_is_refused_before_it_fills_the_memory() -> None:
+    endless = itertools.repeat(b"x" * 1000)
+
+    with pytest.raises(TapProtocolError, match="more than 5000 bytes: line 2") as caught:
+        list(run_with([STATE + b"\n", *itertools.islice(endless, 100)], Patience(max_line_bytes=5000)))
+
+    assert "max_line_bytes" in caught.value.remedy
+
+
+def test_a_tap_that_is_silent_for_too_long_is_given_up() -> None:
+    with pytest.raises(TapTimeoutError, match="tap-x said nothing for 0 s") as caught:
+        list(run_with([STATE + b"\n", None], Patience(idle_timeout_s=0)))
+
+    assert "idle_timeout_s" in caught.value.remedy
+
+
+def test_a_tap_that_does_not_end_is_given_up_though_it_talks() -> None:
+    with pytest.raises(TapTimeoutError, match="had not ended after 0 s"):
+        list(run_with([STATE + b"\n", STATE + b"\n"], Patience(timeout_s=0)))
