@@ -6,9 +6,31 @@ count (`runs` does), and changes no object once it is written.
 
 from __future__ import annotations
 
+from dlt_singer.mirror.compaction import Compacted, compact
 from dlt_singer.mirror.folder import Reservoir, Survey
+from dlt_singer.mirror.inspection import Problem, StreamListing, ls, verify
+from dlt_singer.mirror.pruning import Pruned, prune
+from dlt_singer.mirror.rebuilding import rebuild
 from dlt_singer.mirror.record import Recorder
 from dlt_singer.mirror.replay import Extent, replay, replay_files, replay_stream
 from dlt_singer.mirror.writer import Limits
 
-__all__ = ["Extent", "Limits", "Recorder", "Reservoir", "Survey", "replay", "replay_files", "replay_stream"]
+__all__ = [
+    "Compacted",
+    "Extent",
+    "Limits",
+    "Problem",
+    "Pruned",
+    "Recorder",
+    "Reservoir",
+    "StreamListing",
+    "Survey",
+    "compact",
+    "ls",
+    "prune",
+    "rebuild",
+    "replay",
+    "replay_files",
+    "replay_stream",
+    "verify",
+]

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from urllib.parse import quote
 
 from dlt_singer.errors import DamagedReservoirError
@@ -57,6 +58,10 @@ class Reservoir:
         """Write a record of a run."""
         self.store.write(self.key(f"{RUNS}/{record.run}/{_name(record)}.json"), encode(record))
 
+    def create(self, manifest: Manifest) -> bool:
+        """Write a manifest unless there is one of its generation; return whether it was written."""
+        return self.store.create(self.key(f"{RUNS}/{manifest.run}/{_name(manifest)}.json"), encode(manifest))
+
     def survey(self) -> Survey:
         """Look at everything there is.
 
@@ -64,8 +69,9 @@ class Reservoir:
             StorageError: The store refuses.
         """
         entries = self.store.entries(self.root + "/")
-        sizes = {entry.key[len(self.root) + 1 :]: entry.size for entry in entries}
-        return Survey(self, sizes)
+        found = {entry.key[len(self.root) + 1 :]: entry for entry in entries}
+        sizes = {path: entry.size for path, entry in found.items()}
+        return Survey(self, sizes, {path: entry.modified_at for path, entry in found.items()})
 
 
 @dataclass(slots=True)
@@ -75,11 +81,13 @@ class Survey:
     Attributes:
         reservoir: The folder.
         sizes: Every object below it, with its size.
+        written_at: When each was written; None if the store does not say.
         damaged: What is wrong with records that were asked for and could not be read, by path.
     """
 
     reservoir: Reservoir
     sizes: Mapping[str, int]
+    written_at: Mapping[str, datetime | None]
     damaged: dict[str, DamagedReservoirError] = field(default_factory=dict)
 
     @property

@@ -51,10 +51,15 @@ def publish(reservoir: Reservoir, manifest: Manifest) -> Manifest:
     return later
 
 
-def indexed(manifest: Manifest) -> dict[str, list[str]]:
-    """Return a run's files as alto's index has them: by the name that messages use, in order."""
+def indexed(manifest: Manifest, *streams: str) -> dict[str, list[str]]:
+    """Return a run's files as alto's index has them: by the name that messages use, in order.
+
+    Args:
+        manifest: The run.
+        *streams: Only these; by default all.
+    """
     found: dict[str, list[str]] = {}
-    for stream in manifest.streams:
+    for stream in streams or manifest.streams:
         paths = dict.fromkeys(file.path for file in manifest.files_of(stream))
         if paths:
             found[manifest.start.streams[stream].name] = list(paths)

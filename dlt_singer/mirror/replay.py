@@ -27,10 +27,12 @@ class Extent:
     Attributes:
         records: So many RECORDs, from the first; None for all.
         restarts: Numbers of messages at which the tap was started anew.
+        run: The run, to look for files again that were moved meanwhile.
     """
 
     records: int | None = None
     restarts: tuple[int, ...] = ()
+    run: str = ""
 
 
 def replay(
@@ -61,7 +63,7 @@ def replay_stream(
 ) -> Iterator[Message]:
     """Yield the messages of one stream of a run; the arguments are those of `replay`."""
     end = manifest.streams[stream]
-    extent = Extent(end.records, end.restarts)
+    extent = Extent(end.records, end.restarts, manifest.run)
     yield from replay_files(reservoir, manifest.files_of(stream), extent, on_damage)
     for line in end.schemas:
         message = parse_line(line.encode())
@@ -86,7 +88,7 @@ def replay_files(
     extent = extent or Extent()
     left = extent.records
     schema: Schema | None = None
-    for message in _messages(reservoir, files, extent.restarts, on_damage):
+    for message in _messages(reservoir, files, extent, on_damage):
         if isinstance(message, Schema):
             if message != schema:
                 yield message
@@ -101,12 +103,12 @@ def replay_files(
 
 
 def _messages(
-    reservoir: Reservoir, files: Sequence[StoredFile], restarts: tuple[int, ...], on_damage: OnDamage | None
+    reservoir: Reservoir, files: Sequence[StoredFile], extent: Extent, on_damage: OnDamage | None
 ) -> Iterator[Message]:
     """Yield the messages that belong to the run."""
-    fetched = Ahead(lambda: _fetched(reservoir, files, on_damage))
+    fetched = Ahead(lambda: _fetched(reservoir, files, extent.run, on_damage))
     for file, group in itertools.groupby(fetched, key=itemgetter(0)):
-        if file.first and file.first in restarts:
+        if file.first and file.first in extent.restarts:
             # The tap that was started anew began with a file of its own.
             yield Restart(file.stream)
         left = file.counted
@@ -121,11 +123,11 @@ def _messages(
 
 
 def _fetched(
-    reservoir: Reservoir, files: Iterable[StoredFile], on_damage: OnDamage | None
+    reservoir: Reservoir, files: Iterable[StoredFile], run: str, on_damage: OnDamage | None
 ) -> Iterator[tuple[StoredFile, bytes]]:
     for file in files:
         try:
-            data = fetch(reservoir, file)
+            data = _found(reservoir, file, run)
             pieces: Iterable[bytes] = decompressed(data, f"{reservoir.url}/{file.path}")
             # Nobody has noted a hash of alto's files: what is cut off shows at the end.
             found = texts(pieces if file.sha256 else list(pieces))
@@ -136,6 +138,20 @@ def _fetched(
             continue
         for text in found:
             yield file, text
+
+
+def _found(reservoir: Reservoir, file: StoredFile, run: str) -> bytes:
+    """Return a file's bytes, from where they are now."""
+    try:
+        return fetch(reservoir, file)
+    except DamagedReservoirError:
+        newest = reservoir.survey().manifests({run}).get(run) if run else None
+        now = (
+            [] if newest is None else [each for each in newest.files_of(file.stream) if each.sha256 == file.sha256]
+        )
+        if not now or (now[0].path, now[0].offset) == (file.path, file.offset):
+            raise
+        return fetch(reservoir, now[0])
 
 
 def _first(records: Records, rows: int) -> Records:

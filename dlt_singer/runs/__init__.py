@@ -5,7 +5,7 @@ In: decoded records. Out: chains of runs, plans. Pure: no disk, no clock, no dlt
 
 from __future__ import annotations
 
-from dlt_singer.runs.lineage import Chain, follow
+from dlt_singer.runs.lineage import Chain, follow, live_chains
 from dlt_singer.runs.plan import Cursor, Manner, Plan, Window, plan
 from dlt_singer.runs.records import (
     FORMAT,
@@ -42,6 +42,7 @@ __all__ = [
     "decode",
     "encode",
     "follow",
+    "live_chains",
     "plan",
     "resumption",
 ]

@@ -55,14 +55,10 @@ def follow(manifests: Iterable[Manifest], stream: str, lineage: str | None = Non
     Raises:
         LineageError: There are several, or the one named is none of them.
     """
-    theirs = [manifest for manifest in manifests if stream in manifest.streams and stream in manifest.start.streams]
-    lineages: dict[str, list[Manifest]] = {}
-    for manifest in sorted(theirs, key=_age):
-        lineages.setdefault(manifest.start.streams[stream].lineage, []).append(manifest)
-    chains = {name: _chain(stream, name, runs) for name, runs in lineages.items()}
+    chains = _chains(manifests, stream)
     if lineage in chains:
         return chains[lineage]
-    live = [chain for chain in chains.values() if not _ended(chain, chains.values())]
+    live = _live(chains)
     if lineage is not None:
         live = [chain for chain in live if chain.newest.start.pipeline == lineage or _shares_place(chain, lineage)]
     if len(live) > 1:
@@ -79,6 +75,11 @@ def follow(manifests: Iterable[Manifest], stream: str, lineage: str | None = Non
     return live[0] if live else None
 
 
+def live_chains(manifests: Iterable[Manifest], stream: str) -> list[Chain]:
+    """Return the chains of all lineages of a stream that somebody still goes on with."""
+    return _live(_chains(manifests, stream))
+
+
 def ancestors(run: str, manifests: Mapping[str, Manifest], stream: str) -> list[str]:
     """Return the runs before `run` in its stream, nearest first."""
     found: list[str] = []
@@ -87,6 +88,18 @@ def ancestors(run: str, manifests: Mapping[str, Manifest], stream: str) -> list[
         found.append(parent)
         parent = _parent(manifests.get(parent), stream)
     return found
+
+
+def _chains(manifests: Iterable[Manifest], stream: str) -> dict[str, Chain]:
+    theirs = [manifest for manifest in manifests if stream in manifest.streams and stream in manifest.start.streams]
+    lineages: dict[str, list[Manifest]] = {}
+    for manifest in sorted(theirs, key=_age):
+        lineages.setdefault(manifest.start.streams[stream].lineage, []).append(manifest)
+    return {name: _chain(stream, name, runs) for name, runs in lineages.items()}
+
+
+def _live(chains: Mapping[str, Chain]) -> list[Chain]:
+    return [chain for chain in chains.values() if not _ended(chain, chains.values())]
 
 
 def _chain(stream: str, lineage: str, runs: list[Manifest]) -> Chain:

@@ -101,6 +101,9 @@ def _all(
     start, renewed = 0, False
     if cursor is not None and cursor.run in order:
         start = order.index(cursor.run) + (not cursor.begun)
+    elif cursor is not None and cursor.run not in manifests:
+        # What was loaded last was pruned since; ids of runs sort by time.
+        start = sum(run <= cursor.run for run in order)
     elif cursor is not None:
         # What was loaded last does not count any more. Keys make up for what is loaded again.
         renewed = not manner.keyed

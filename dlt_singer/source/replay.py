@@ -7,6 +7,7 @@ from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import dlt
 from dlt.common.schema.utils import normalize_schema_name
 from dlt.extract.source import DltSource
 
@@ -16,7 +17,8 @@ from dlt_singer.runs import Window
 from dlt_singer.source.factory import check_source_arguments, source_of
 from dlt_singer.source.mirroring import reservoir_at
 from dlt_singer.source.overlay import tap_of
-from dlt_singer.source.replaying import Damaged, ReservoirDefinition, Wish
+from dlt_singer.source.replaying import Damaged, ReservoirDefinition, Wish, owner_of
+from dlt_singer.state import committed_states
 
 
 def reservoir(  # noqa: PLR0913 - those of `singer`, and what is replayed
@@ -73,6 +75,23 @@ def reservoir(  # noqa: PLR0913 - those of `singer`, and what is replayed
     chosen = definition.streams([streams] if isinstance(streams, str) else streams)
     source_name = name or normalize_schema_name(f"{tap}_reservoir")
     return source_of(definition, chosen, source_name, resource_options or {}, source_kwargs)
+
+
+def replayed(pipeline: dlt.Pipeline, tap: str) -> dict[str, str]:
+    """Return the run that a pipeline has loaded last of each stream of a tap's reservoir, for `prune`.
+
+    Args:
+        pipeline: A pipeline that replays.
+        tap: The tap's name.
+    """
+    state = committed_states(pipeline.state).get(owner_of(tap))
+    bookmarks = state.get("bookmarks") if isinstance(state, Mapping) else None
+    loaded = bookmarks if isinstance(bookmarks, Mapping) else {}
+    return {
+        stream: str(done["run"])
+        for stream, done in loaded.items()
+        if isinstance(done, Mapping) and "run" in done and not done.get("begun")
+    }
 
 
 def _moment(argument: str, value: str | date | None) -> str | None:

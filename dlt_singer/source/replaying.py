@@ -70,7 +70,7 @@ class ReservoirDefinition(Definition):
     @property
     def owner(self) -> str:
         """Whose the slots of its streams are: not the tap's, whose bookmarks mean something else."""
-        return f"reservoir of {self.tap.name}"
+        return owner_of(self.tap.name)
 
     def prepare(self) -> None:
         """Look at what is there now."""
@@ -312,6 +312,11 @@ class Replay:
         if self._definition.wish.damaged == "fail":
             raise damage
         warn(f"{self._definition.owner}: {damage.reason} It is left out.")
+
+
+def owner_of(tap: str) -> str:
+    """Return whose the slots of a tap's replayed streams are."""
+    return f"reservoir of {tap}"
 
 
 def _end(chain: Chain) -> StreamEnd:

@@ -23,6 +23,7 @@ from dlt_singer.errors import (
     UnknownStreamError,
     reason_of,
 )
+from dlt_singer.source.replay import replayed
 from dlt_singer.testing import CRASH, FakeTap, Table, activate_version, record, schema, state
 
 Rows = Callable[[str], list[tuple[object, ...]]]
@@ -122,6 +123,7 @@ def test_every_destination_catches_up_by_itself_and_a_second_replay_loads_nothin
     replay()
 
     assert (len(first.loads_ids), len(second.loads_ids)) == (1, 0)
+    assert set(replayed(copy, "tap-fake")) == set(TABLES)
     assert {table: copied(table) for table in TABLES} == {table: rows(table) for table in TABLES}
 
 

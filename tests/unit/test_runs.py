@@ -363,3 +363,11 @@ def test_a_record_that_cannot_be_read_is_named(text: bytes, said: str) -> None:
 
     assert caught.value.path == "_runs/r/final.json"
     assert caught.value.remedy
+
+
+def test_after_pruning_a_replay_goes_on_with_what_is_left() -> None:
+    runs = [run(3, "r002", "r001"), run(4, "r003", "r001")]
+
+    assert planned(KEYLESS, Cursor("r002"), *runs) == (["r003", "r004"], False)
+    assert planned(KEYLESS, Cursor("r003"), *runs[1:]) == (["r004"], False)
+    assert planned(KEYLESS, Cursor("r005"), *runs) == ([], False)

@@ -1,0 +1,286 @@
+"""Care for a reservoir: listing, verification, compaction, pruning; nobody who reads meanwhile is disturbed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from dlt_singer.errors import ReservoirError
+from dlt_singer.messages import Message, Records, Schema, State
+from dlt_singer.mirror import Limits, Recorder, Reservoir, compact, ls, prune, rebuild, replay, verify
+from dlt_singer.mirror.index import read_index
+from dlt_singer.mirror.writer import Writer
+from dlt_singer.runs import Manifest, RunStart, StreamStart
+from dlt_singer.storage import Store
+
+STREAMS = {"users": "INCREMENTAL", "stock": "FULL_TABLE"}
+LONG_AGO = time.time() - 3 * 86_400
+
+
+@pytest.fixture
+def reservoir(tmp_path: Path) -> Reservoir:
+    return Reservoir(Store(tmp_path), "default", "tap-x")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "reservoir/default/tap-x"
+
+
+def begin(number: int, parent: str | None) -> RunStart:
+    run = f"r{number}"
+    streams = {
+        name: StreamStart(name, parent, "r1", replication_method=method, key_properties=("id",))
+        for name, method in STREAMS.items()
+    }
+    return RunStart(run, "tap-x", f"2026-01-0{number}T00:00:00.000000Z", streams)
+
+
+def said(number: int) -> list[Message]:
+    rows = [b'{"id":%d}' % each for each in range(number * 10, number * 10 + 3)]
+    messages: list[Message] = []
+    for name in STREAMS:
+        messages += [Schema(name, msgspec.Raw(b'{"type":"object"}'), ["id"]), Records.bare(name, rows)]
+    return [*messages, State(msgspec.Raw(b"{}"))]
+
+
+def mirrored(reservoir: Reservoir, number: int, parent: str | None = None) -> Manifest:
+    recorder = Recorder(reservoir, begin(number, parent))
+    list(recorder.record(said(number)))
+    return recorder.finish(dict.fromkeys(STREAMS, 3), {})
+
+
+@pytest.fixture
+def three(reservoir: Reservoir) -> list[Manifest]:
+    """Three runs, one after the other."""
+    return [mirrored(reservoir, 1), mirrored(reservoir, 2, "r1"), mirrored(reservoir, 3, "r2")]
+
+
+def rows(reservoir: Reservoir, *manifests: Manifest) -> list[bytes]:
+    messages = (message for manifest in manifests for message in replay(reservoir, manifest))
+    return [bytes(raw) for message in messages if isinstance(message, Records) for raw in message.raws]
+
+
+def newest(reservoir: Reservoir) -> list[Manifest]:
+    return sorted(reservoir.survey().manifests().values(), key=lambda run: run.run)
+
+
+def test_a_listing_has_runs_files_records_and_sizes(reservoir: Reservoir, three: list[Manifest]) -> None:
+    mirrored(reservoir, 4, "r2")
+
+    stock, users = ls(reservoir)
+
+    assert (users.stream, users.runs, users.superseded, users.files, users.records) == ("users", 4, 1, 4, 12)
+    assert users.bytes == sum(file.bytes for run in newest(reservoir) for file in run.files_of("users"))
+    assert (stock.stream, stock.first) == ("stock", "2026-01-01T00:00:00.000000Z")
+
+
+def test_a_sound_reservoir_has_no_problem(reservoir: Reservoir, three: list[Manifest]) -> None:
+    assert verify(reservoir) == []
+
+
+def test_verification_names_everything_that_is_wrong(
+    reservoir: Reservoir, three: list[Manifest], folder: Path
+) -> None:
+    one, two, three_ = (run.files_of("users")[0].path for run in three)
+    (folder / one).unlink()
+    (folder / two).write_bytes(b"something else")
+    (folder / "users/notes.txt").write_text("mine")
+    shutil.copy(folder / three_, folder / "users" / "x-20260101000000000000000000.singer.gz")
+    (folder / "_runs/r3/final.json").write_text('{"format": 9}')
+
+    problems = {problem.path: problem for problem in verify(reservoir)}
+
+    assert "is missing" in problems[one].what
+    assert "not what was written" in problems[two].what
+    assert "newer version" in problems["_runs/r3/final.json"].what
+    assert problems["users/notes.txt"].harmless
+
+
+def test_after_a_compaction_all_rows_are_there_in_fewer_objects(
+    reservoir: Reservoir, three: list[Manifest], folder: Path
+) -> None:
+    before = rows(reservoir, *three)
+
+    done = compact(reservoir)
+
+    runs = newest(reservoir)
+    assert (done.before, done.after) == (6, 2)
+    assert [run.generation for run in runs] == [2, 2, 2]
+    assert {file.path for run in runs for file in run.files} < reservoir.survey().files
+    assert len({file.path for run in runs for file in run.files}) == 2
+    assert rows(reservoir, *runs) == before
+    assert [problem for problem in verify(reservoir) if not problem.harmless] == []
+
+
+def test_who_began_to_read_before_a_compaction_reads_on_after_it(
+    reservoir: Reservoir, three: list[Manifest], folder: Path
+) -> None:
+    before = rows(reservoir, *three)
+    compact(reservoir)
+    for run in three:
+        for file in run.files:
+            (folder / file.path).unlink()
+
+    assert rows(reservoir, *three) == before
+
+
+def test_alto_does_not_look_again_at_what_it_has_read_before_a_compaction(
+    reservoir: Reservoir, three: list[Manifest]
+) -> None:
+    index = read_index(reservoir)
+    assert index is not None
+    emitted = max(path.rpartition("/")[2] for path in index.files["users"])
+
+    compact(reservoir)
+
+    after = read_index(reservoir)
+    assert after is not None
+    assert [path for path in after.files["users"] if path.rpartition("/")[2] > emitted] == []
+    assert len(after.files["users"]) == 1
+
+
+def test_large_files_are_left_alone_and_a_second_compaction_finds_nothing(
+    reservoir: Reservoir, three: list[Manifest]
+) -> None:
+    size = three[0].files[0].bytes
+
+    assert compact(reservoir, object_bytes=size).before == 0
+    assert compact(reservoir).before == 6
+    assert compact(reservoir).before == 0
+
+
+def test_what_was_put_together_before_is_put_together_with_what_came_since(
+    reservoir: Reservoir, three: list[Manifest]
+) -> None:
+    compact(reservoir)
+    later = [mirrored(reservoir, 4, "r3"), mirrored(reservoir, 5, "r4")]
+    before = rows(reservoir, *three, *later)
+
+    done = compact(reservoir)
+
+    assert (done.before, done.after) == (6, 2)
+    assert len({file.path for run in newest(reservoir) for file in run.files}) == 2
+    assert rows(reservoir, *newest(reservoir)) == before
+
+
+@pytest.mark.parametrize("left", ["an object without records", "half of the manifests"])
+def test_a_compaction_that_was_killed_has_changed_nothing_anybody_reads(
+    reservoir: Reservoir, three: list[Manifest], folder: Path, left: str
+) -> None:
+    before = rows(reservoir, *three)
+    compact(reservoir)
+    for number in (1, 2, 3) if left == "an object without records" else (2, 3):
+        (folder / f"_runs/r{number}/final.2.json").unlink()
+
+    assert rows(reservoir, *newest(reservoir)) == before
+    assert compact(reservoir).before > 0
+    assert rows(reservoir, *newest(reservoir)) == before
+
+
+def test_two_compactions_at_once_do_each_other_no_harm(
+    reservoir: Reservoir, three: list[Manifest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = rows(reservoir, *three)
+    first = reservoir.survey().manifests()
+    compact(reservoir)
+    later = newest(reservoir)
+    monkeypatch.setattr("dlt_singer.mirror.folder.Survey.manifests", lambda *_: first)
+
+    compact(reservoir)
+
+    monkeypatch.undo()
+    assert newest(reservoir) == later
+    assert rows(reservoir, *newest(reservoir)) == before
+
+
+def _age(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        os.utime(path, (LONG_AGO, LONG_AGO))
+
+
+def test_pruning_by_age_keeps_the_newest_full_table_and_all_runs_after_it(
+    reservoir: Reservoir, three: list[Manifest], folder: Path
+) -> None:
+    between = datetime.fromisoformat(three[1].ended_at.replace("Z", "+00:00")) + timedelta(microseconds=1)
+
+    done = prune(reservoir, before=between)
+
+    left = newest(reservoir)
+    assert done.runs == ("r1", "r2")
+    assert [run.run for run in left] == ["r3"]
+    assert reservoir.survey().files == {file.path for file in left[0].files}
+    assert read_index(reservoir) is not None
+    assert prune(reservoir, before=datetime.now(timezone.utc) + timedelta(days=1)).runs == ()
+
+
+def test_pruning_keeps_what_somebody_has_not_loaded(reservoir: Reservoir, three: list[Manifest]) -> None:
+    everything = {"users": "r3", "stock": "r3"}
+
+    assert prune(reservoir, loaded_by=[everything, {"users": "r1", "stock": "r3"}]).runs == ()
+    assert prune(reservoir, loaded_by=[everything, {"users": "r2", "stock": "r3"}]).runs == ("r1",)
+    assert prune(reservoir, loaded_by=[{"users": "r3"}]).runs == ()
+    assert prune(reservoir, loaded_by=[]).runs == ()
+
+
+def test_pruning_removes_what_crashes_have_left_once_it_is_old(
+    reservoir: Reservoir, three: list[Manifest], folder: Path
+) -> None:
+    start = msgspec.structs.replace(begin(2, "r1"), run="r2-dead")
+    reservoir.put(start)
+    writer = Writer(reservoir, start, Limits())
+    for message in said(2):
+        writer.take(message)
+    writer.checkpoint()
+    young = prune(reservoir)
+    _age(folder)
+
+    old = prune(reservoir)
+
+    assert (young.files, len(old.files)) == ((), 2)
+    assert reservoir.survey().unfinished() == []
+    assert len(rows(reservoir, *newest(reservoir))) == 18
+
+
+def test_a_file_that_two_runs_share_stays_with_the_second(reservoir: Reservoir, three: list[Manifest]) -> None:
+    (shared,) = three[0].files_of("users")
+    reservoir.put(msgspec.structs.replace(three[2], generation=2, files=(*three[2].files, shared)))
+    between = datetime.fromisoformat(three[1].ended_at.replace("Z", "+00:00")) + timedelta(microseconds=1)
+
+    prune(reservoir, before=between)
+
+    assert shared.path in reservoir.survey().files
+
+
+def test_an_index_is_rebuilt_from_runs_that_count_and_files_of_alto(
+    reservoir: Reservoir, three: list[Manifest], folder: Path
+) -> None:
+    superseded = mirrored(reservoir, 4, "r3")
+    mirrored(reservoir, 5, "r3")
+    theirs = folder / "users/x/20200101000000000000.singer.gz"
+    theirs.parent.mkdir()
+    shutil.copy(folder / three[0].files[0].path, theirs)
+    (folder / "_reservoir.json").write_text("{")
+
+    index = rebuild(reservoir)
+
+    assert index == read_index(reservoir)
+    assert index.theirs() == {"users": ("users/x/20200101000000000000.singer.gz",)}
+    assert superseded.files_of("users")[0].path not in index.files["users"]
+    assert len(index.files["users"]) == 5
+
+
+def test_an_index_that_somebody_else_has_locked_is_not_rebuilt(
+    reservoir: Reservoir, three: list[Manifest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    reservoir.store.write(reservoir.key("_reservoir.lock"), b"alto")
+
+    with pytest.raises(ReservoirError, match="held by somebody else"):
+        rebuild(reservoir)
