@@ -116,7 +116,7 @@ def find_project_file(project_dir: Path | str | None = None) -> Path:
     where = f"in {start}" if project_dir is not None else f"in {start} or any directory above"
     raise ProjectNotFoundError(
         f"No project file {'/'.join(f'alto.{form}' for form in FORMATS)} {where}.",
-        "Run from inside the project, write one (docs/configuration.md shows how), or give project_dir.",
+        "Run from inside the project, begin one with `dlt-singer init`, or give project_dir (--project-dir).",
     )
 
 

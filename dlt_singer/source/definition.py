@@ -84,7 +84,7 @@ class Definition:
         raise UnknownStreamError(
             f"{self.tap.name} has no stream '{stream}'. {did_you_mean(stream, known)}".rstrip(),
             f"Its streams: {', '.join(sorted(known)[:20])}. If it is new, refresh the catalog: "
-            f"singer({self.tap.name!r}, refresh_catalog=True).",
+            f"dlt-singer catalog {self.tap.name} --refresh",
         )
 
     @property
@@ -119,7 +119,7 @@ class Definition:
             if not plugin.discover and (plugin.capabilities is None or self.tap.discovers):
                 raise DiscoveryNeededError(
                     f"The catalog of {self.tap.name} is not kept in the store, and discovery is off.",
-                    f'Run: python -c "import dlt_singer; dlt_singer.discover({self.tap.name!r})"',
+                    f"Run: dlt-singer catalog {self.tap.name}",
                 )
             if self.tap.discovers:
                 self._base = self.tap.discover()

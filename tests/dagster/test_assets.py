@@ -74,7 +74,7 @@ def test_streams_nobody_knows_are_an_error_that_says_how_to_learn_them(tap: Fake
     )
 
     assert "DiscoveryNeededError" in result
-    assert "dlt_singer.discover('tap-fake')" in result
+    assert "dlt-singer catalog tap-fake" in result
     assert tap.calls == []
 
 

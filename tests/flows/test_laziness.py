@@ -95,7 +95,7 @@ def test_with_given_streams_and_no_catalog_the_run_discovers(
 
 @pytest.mark.usefixtures("no_process")
 def test_without_discovery_the_error_names_the_command(project: FakeTap) -> None:
-    with pytest.raises(DiscoveryNeededError, match=r"dlt_singer\.discover\('tap-fake'\)"):
+    with pytest.raises(DiscoveryNeededError, match=r"dlt-singer catalog tap-fake"):
         singer("tap-fake", discover=False)
 
 
