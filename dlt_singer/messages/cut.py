@@ -55,7 +55,11 @@ class Cutter:
     def _rows_that_begin_alike(self, text: bytes) -> int:
         """Return how many lines there are if all of them are RECORDs with the head of the last, else 0."""
         head = self._head
-        if not (head and text.startswith(head) and text.endswith(b"}")) or _VERSION in text:
+        # A stream has versions from its first RECORD to its last or not at all; `Records` looks at each.
+        if (
+            not (head and text.startswith(head) and text.endswith(b"}"))
+            or _VERSION in text[text.rfind(b"\n") + 1 :]
+        ):
             return 0
         # In a JSON string the head's quotes would be escaped, and a line end would be, too.
         ends = text.count(b"\n")
