@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from dlt_singer.cli.command import UsageError
+from dlt_singer.errors import Terminated
 
 __all__ = ["main"]
 
@@ -19,7 +20,7 @@ _INTERRUPTED = 130
 _TERMINATED = 143
 
 
-def main(argv: Sequence[str] | None = None, *, program: str = "dlt-singer") -> int:
+def main(argv: Sequence[str] | None = None, *, program: str = "dlt-singer") -> int:  # noqa: PLR0911 - one per way to end
     """Run one command.
 
     Args:
@@ -44,19 +45,28 @@ def main(argv: Sequence[str] | None = None, *, program: str = "dlt-singer") -> i
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _FAILED
     except KeyboardInterrupt as interrupt:
-        print("Interrupted.", file=sys.stderr)
-        return _TERMINATED if type(interrupt).__name__ == "Terminated" else _INTERRUPTED
+        return _interrupted(interrupt)
     except UsageError as err:
         print(f"Error: {err}", file=sys.stderr)
         return 2
     except Exception as err:
         if debug:
             raise
-        from dlt_singer.cli.failure import explained
+        from dlt_singer.cli.failure import explained, interruption_in
 
+        # dlt wraps what ends an extract, whatever it is.
+        interruption = interruption_in(err)
+        if interruption is not None:
+            return _interrupted(interruption)
         text, code = explained(err)
         print(text, file=sys.stderr)
         return code
+
+
+def _interrupted(by: KeyboardInterrupt) -> int:
+    terminated = isinstance(by, Terminated)
+    print("Ended by SIGTERM." if terminated else "Interrupted.", file=sys.stderr)
+    return _TERMINATED if terminated else _INTERRUPTED
 
 
 def _dispatch(words: list[str], program: str) -> int:

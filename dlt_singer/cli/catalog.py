@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from dlt_singer._types import JSON
@@ -13,7 +14,8 @@ from dlt_singer.cli.screen import add_json, show, table
 from dlt_singer.errors import DiscoveryNeededError
 
 if TYPE_CHECKING:
-    from dlt_singer.catalog import Catalog, Stream
+    from dlt_singer.catalog import Catalog, PropertyPath, Stream
+    from dlt_singer.mask.rules import MaskRule
     from dlt_singer.tap import BaseCatalog, Tap
 
 
@@ -48,12 +50,14 @@ def show_catalog(arguments: argparse.Namespace) -> None:
 def show_selection(arguments: argparse.Namespace) -> None:
     """Show which streams and properties the rules select, and by which rule."""
     from dlt_singer.catalog import explain, with_metadata, with_schema
+    from dlt_singer.mask.rules import mask_rules
 
     tap = open_tap(arguments.tap)
     base = _known(tap).catalog
     overridden, _ = with_metadata(with_schema(base, tap.plugin.schema)[0], tap.plugin.metadata)
     for stream in arguments.streams:
         base.stream(stream)
+    masks = mask_rules(tap.plugin.select, tap.plugin.mask, base.stream_ids)
     choices = [
         c for c in explain(overridden, tap.plugin.select) if not arguments.streams or c.stream in arguments.streams
     ]
@@ -63,7 +67,12 @@ def show_selection(arguments: argparse.Namespace) -> None:
             "selected": choice.selected,
             "because": choice.because,
             "properties": [
-                {"property": ".".join(each.path), "selected": each.selected, "because": each.because}
+                {
+                    "property": ".".join(each.path),
+                    "selected": each.selected,
+                    "because": each.because,
+                    "masked": _mask_of(masks, choice.stream, each.path),
+                }
                 for each in choice.properties
             ],
         }
@@ -78,8 +87,11 @@ def show_selection(arguments: argparse.Namespace) -> None:
         lines += [table(("stream", "read", "properties", "because"), rows)]
     for choice in choices if arguments.streams else ():
         lines += [f"{choice.stream}: {'read' if choice.selected else 'not read'}, {choice.because}"]
-        rows = [[".".join(each.path), each.selected, each.because] for each in choice.properties]
-        lines += ["", table(("property", "read", "because"), rows), ""]
+        rows = [
+            [".".join(each.path), each.selected, each.because, _mask_of(masks, choice.stream, each.path)]
+            for each in choice.properties
+        ]
+        lines += ["", table(("property", "read", "because", "masked"), rows), ""]
     show(arguments, document, "\n".join(lines))
 
 
@@ -118,6 +130,12 @@ def show_schema(arguments: argparse.Namespace) -> None:
         lines += [table(("column", "type", "null", "description"), rows)]
         lines += [*(f"Warning: {warning}" for warning in each.warnings), ""]
     show(arguments, document, "\n".join(lines))
+
+
+def _mask_of(rules: Sequence[MaskRule], stream: str, path: PropertyPath) -> str | None:
+    """Return how a property is masked, and by which rule; None if it is not."""
+    deciding = [each for each in rules if each.rule.matches_stream(stream) and each.rule.matches_property(path)]
+    return f"{deciding[-1].effect}, '{deciding[-1].text}'" if deciding else None
 
 
 def _known(tap: Tap) -> BaseCatalog:

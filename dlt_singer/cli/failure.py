@@ -54,6 +54,12 @@ def exit_code(error: SingerError) -> int:
     return 2 if isinstance(error, _ASKED_WRONGLY) else 1
 
 
+def interruption_in(failure: BaseException) -> KeyboardInterrupt | None:
+    """Return the interruption behind a failure, None if it failed by itself."""
+    found = _innermost(failure, KeyboardInterrupt)
+    return found if isinstance(found, KeyboardInterrupt) else None
+
+
 def _missing(packages: object) -> str:
     names = " ".join(map(str, packages)) if isinstance(packages, list) else str(packages)
     if "duckdb" in names:

@@ -71,6 +71,24 @@ def test_whoever_ends_us_ends_all_taps(tmp_path: Path) -> None:
     assert [pid for tap in hanging for call in tap.syncs if is_alive(pid := call["pid"])] == []
 
 
+@pytest.mark.parametrize(
+    ("number", "code", "said"),
+    [(signal.SIGTERM, 143, "Ended by SIGTERM.\n"), (signal.SIGINT, 130, "Interrupted.\n")],
+    ids=["asked to end", "interrupted"],
+)
+def test_a_run_that_is_ended_says_so_without_a_traceback(number: int, code: int, said: str, tmp_path: Path) -> None:
+    tap = FakeTap(tmp_path).emits(USERS, HANG)
+    run = start("run", tap.name, "--quiet", cwd=tmp_path)
+    while run.poll() is None and not tap.syncs:
+        time.sleep(0.05)  # until the tap runs
+
+    run.send_signal(number)
+    _, err = run.communicate(timeout=60)
+
+    assert (run.returncode, err) == (code, said)
+    assert not is_alive(tap.syncs[0]["pid"])
+
+
 def is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
