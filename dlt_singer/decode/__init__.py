@@ -10,7 +10,7 @@ numbers back). Rows are meant for `file_format="parquet"`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
@@ -40,6 +40,7 @@ class RowDecoder:
 
     Args:
         hints: The stream's hints; replace `columns` to decode for other types than the schema's.
+        unwanted: Properties that are left out.
 
     >>> from dlt_singer.hints import stream_hints
     >>> schema = {"properties": {"price": {"type": "number", "multipleOf": 0.01}}}
@@ -47,9 +48,10 @@ class RowDecoder:
     [{'price': Decimal('1.10'), 'extra': 1}]
     """
 
-    def __init__(self, hints: StreamHints) -> None:
+    def __init__(self, hints: StreamHints, unwanted: Collection[str] = ()) -> None:
         columns = ((path, hints.columns.get(name, {})) for path, name in hints.paths.items())
         self._fields = _compiled({path: reader for path, column in columns if (reader := reader_for(column))})
+        self._unwanted = unwanted
         self._variants: dict[str, DataType] = {}
 
     def decode(self, raws: Sequence[bytes | msgspec.Raw]) -> list[dict[str, object]]:
@@ -87,7 +89,10 @@ class RowDecoder:
 
     def _object(self, raw: bytes, fields: _Fields, prefix: str) -> dict[str, object]:
         row: dict[str, object] = {}
-        for name, member in _MEMBERS.decode(raw).items():
+        members = _MEMBERS.decode(raw)
+        for name in () if prefix else self._unwanted:
+            members.pop(name, None)
+        for name, member in members.items():
             text = bytes(member)
             field = fields.get(name, natural)
             if not isinstance(field, dict):

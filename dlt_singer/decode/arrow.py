@@ -8,14 +8,15 @@ Pure, and most of it releases the GIL, so several batches can be decoded at a ti
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
 
-from dlt_singer.decode.json_columns import JsonColumns
+from dlt_singer.decode.decimals import MAX_DIGITS, Decimals
+from dlt_singer.decode.json_columns import JsonColumns, unnameable
 from dlt_singer.decode.not_exact import NotExact
 from dlt_singer.decode.temporal import TEMPORAL
 from dlt_singer.errors import MessageError
@@ -34,11 +35,9 @@ _PLAIN: Final = {
     "text": pa.string(),
     **dict.fromkeys(TEMPORAL, pa.string()),
 }
-_MAX_DIGITS: Final = 38
 _EXACT_INTEGERS: Final = 2.0**53
-_TINY: Final = re.compile(rb"e-[0-9]{3}|E-[0-9]{3}|0{300}")
+_TINY: Final = re.compile(rb":\s*-?(?:0\.0{200}|[0-9.]+[eE]-[0-9]{3})")
 """Finds every number that is zero to a double and not zero (and some that are not)."""
-_ESCAPED_ASCII: Final = b"\\u00"
 _MENTIONED: Final = re.compile(r"Column\(/(?:record/)?([^)]*)\)")
 
 
@@ -47,6 +46,7 @@ class ArrowDecoder:
 
     Args:
         hints: The stream's hints; replace `columns` to decode for other types than the schema's.
+        unwanted: Properties that are left out if the tap sends them.
 
     Attributes:
         obstacle: Why no batch of this stream can become Arrow; None if they can.
@@ -58,13 +58,16 @@ class ArrowDecoder:
     [{'id': 1, 'day': datetime.date(2024, 1, 31)}]
     """
 
-    def __init__(self, hints: StreamHints) -> None:
+    def __init__(self, hints: StreamHints, unwanted: Collection[str] = ()) -> None:
         self._columns = {path: (name, hints.columns.get(name, {})) for path, name in hints.paths.items()}
         plain = {path: kind for path, (_, column) in self._columns.items() if (kind := _read_as(column))}
-        self.obstacle = next(_obstacles(hints, self._columns, plain), None)
-        self._json = JsonColumns(hints.paths, [path for path in self._columns if path not in plain])
-        decimals = [path[-1] for path, kind in plain.items() if pa.types.is_decimal(kind)]
-        self._decimal_texts = _texts_of(decimals) if decimals else None
+        texts = [path for path in self._columns if path not in plain]
+        self.obstacle = next(_obstacles(hints, self._columns, plain, unwanted), None)
+        self._json = JsonColumns(hints.paths, [] if self.obstacle else texts)
+        self._json_and_unwanted = None
+        if unwanted and not (self.obstacle or any(map(unnameable, [*hints.paths, tuple(unwanted)]))):
+            self._json_and_unwanted = JsonColumns(hints.paths, texts, unwanted)
+        self._decimals = Decimals([(path[-1], kind) for path, kind in plain.items() if pa.types.is_decimal(kind)])
         tree = _tree(plain)
         self._schema = pa.schema(_fields(tree))
         self._indices = {path: _indices(tree, path) for path in plain}
@@ -79,11 +82,22 @@ class ArrowDecoder:
         if self.obstacle is not None:
             raise NotExact(self.obstacle)
         try:
-            texts = self._json.texts(pieces) if self._json else {}
-            record, text = self._read(pieces)
+            return self._decoded(pieces)
         except MessageError as err:
             raise NotExact(err.reason) from None
-        self._refuse_decimal_texts(text)
+        except NotExact:
+            if self._json_and_unwanted is None:
+                raise
+        # A tap that sends what nobody wants does so in every record.
+        self._json, self._json_and_unwanted = self._json_and_unwanted, None
+        return self.decode(pieces)
+
+    def _decoded(self, pieces: Sequence[Records]) -> pa.Table:
+        texts = self._json.texts(pieces) if self._json else {}
+        if not self._indices:
+            return pa.table({name: texts[path] for path, (name, _) in self._columns.items()})
+        record, text = self._read(pieces)
+        self._decimals.check(text)
         columns = {
             name: texts[path] if path in texts else self._column(record, path, column, text)
             for path, (name, column) in self._columns.items()
@@ -124,7 +138,7 @@ class ArrowDecoder:
                     explicit_schema=schema, unexpected_field_behavior="ignore" if self._json else "error"
                 ),
             )
-            if self._decimal_texts is not None or not text.isascii():
+            if self._decimals or not text.isascii():
                 table.validate(full=True)
         except pa.ArrowInvalid as err:
             # Only the property: the parser's words may quote a value.
@@ -134,14 +148,6 @@ class ArrowDecoder:
         if table.num_rows != rows or (schema is not self._schema and table[_RECORD].null_count):
             raise NotExact("a line holds more or less than one record")
         return table
-
-    def _refuse_decimal_texts(self, text: bytes) -> None:
-        """A decimal in a string may be one to Arrow and none to a row."""
-        if self._decimal_texts is None:
-            return
-        # A name may be written with escapes.
-        if _ESCAPED_ASCII in text or self._decimal_texts.search(text):
-            raise NotExact("a decimal may stand in a string")
 
     def _column(
         self, record: pa.ChunkedArray, path: Path, hint: Mapping[str, object], text: bytes
@@ -161,15 +167,26 @@ class ArrowDecoder:
 
 
 def _obstacles(
-    hints: StreamHints, columns: Mapping[Path, tuple[str, ColumnHint]], plain: Mapping[Path, pa.DataType]
+    hints: StreamHints,
+    columns: Mapping[Path, tuple[str, ColumnHint]],
+    plain: Mapping[Path, pa.DataType],
+    unwanted: Collection[str],
 ) -> Iterator[str]:
+    if not columns:
+        yield "it has no column"
     for path in hints.arrays:
         yield f"its property '{'.'.join(path)}' is an array that becomes a table of its own"
-    for path, (_, column) in columns.items():
+    nested = [column_name for path, (column_name, _) in columns.items() if len(path) > 1]
+    for path, (column_name, column) in columns.items():
+        name = ".".join(path)
         if path not in plain and column.get("data_type") != "json":
-            yield f"its column '{'.'.join(path)}' is of a type that only rows are read for"
-    if not plain:
-        yield "it has no column of a plain type"
+            yield f"its column '{name}' is of a type that only rows are read for"
+        if len(plain) < len(columns) and unnameable(path):
+            yield f"it has free-form values, and the name of its property {name!r} has quotes or control characters"
+        if any(each.startswith(f"{column_name}__") for each in nested):
+            yield f"its property '{name}' shares a column with an object"
+        if path[0] in unwanted:
+            yield f"its property '{name}' is deselected and has a schema nevertheless"
 
 
 def _read_as(column: Mapping[str, object]) -> pa.DataType | None:
@@ -177,7 +194,7 @@ def _read_as(column: Mapping[str, object]) -> pa.DataType | None:
     if column.get("data_type") != "decimal":
         return _PLAIN.get(str(column.get("data_type")))
     precision, scale = column.get("precision"), column.get("scale")
-    if isinstance(precision, int) and isinstance(scale, int) and precision <= _MAX_DIGITS:
+    if isinstance(precision, int) and isinstance(scale, int) and precision <= MAX_DIGITS:
         return pa.decimal128(precision, scale)
     return None
 
@@ -218,8 +235,3 @@ def _indices(tree: _Tree, path: Path) -> list[int]:
             indices.append(list(node).index(part))
             node = node[part]
     return indices
-
-
-def _texts_of(names: Iterable[str]) -> re.Pattern[bytes]:
-    """Return what finds a property of one of `names` whose value is a string."""
-    return re.compile(b"|".join(rb'"%s"\s*:\s*"' % re.escape(name.encode()) for name in names))

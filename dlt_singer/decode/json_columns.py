@@ -5,6 +5,7 @@ Only keys are read and texts cut out, which costs a fraction of decoding the val
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from dlt_singer.hints import Path
 
 _NULL: Final = msgspec.Raw(b"null")
+_UNNAMEABLE: Final = re.compile(r'["\\\x00-\x1f]')
+_AROUND: Final[list[tuple[str, Any] | tuple[str, Any, Any]]] = [("stream", str), ("version", int | None, None)]
+"""Whatever else pyarrow overlooks once it is told to."""
 
 
 class JsonColumns:
@@ -26,21 +30,24 @@ class JsonColumns:
 
     Args:
         paths: All properties that have a column; a record with another is refused.
-        wanted: Those whose JSON text is wanted. Without any, this is falsy and has nothing to do.
+        wanted: Those whose JSON text is wanted.
+        overlooked: More properties that a record may have. Without any, and none wanted, this is falsy and has
+            nothing to do.
     """
 
-    def __init__(self, paths: Collection[Path], wanted: Sequence[Path]) -> None:
+    def __init__(self, paths: Collection[Path], wanted: Sequence[Path], overlooked: Collection[str] = ()) -> None:
         self._getters: dict[Path, Callable[[Any], msgspec.Raw]] = {}
-        if wanted:
-            record = _struct(paths)
+        self._has_work = bool(wanted or overlooked)
+        if self._has_work:
+            record = _struct([*paths, *((name,) for name in overlooked)])
             self._getters = {path: _getter([f"f{at}" for at in _positions(paths, path)]) for path in wanted}
             self._bare: msgspec.json.Decoder[Any] = msgspec.json.Decoder(record)
             self._enveloped: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
-                msgspec.defstruct("Line", [("record", record)])
+                msgspec.defstruct("Line", [("record", record), *_AROUND], tag="RECORD", tag_field="type")
             )
 
     def __bool__(self) -> bool:
-        return bool(self._getters)
+        return self._has_work
 
     def texts(self, pieces: Iterable[Records]) -> dict[Path, pa.ChunkedArray]:
         """Return the text of each wanted value, null for null and for none.
@@ -60,7 +67,16 @@ class JsonColumns:
         )
         if len(found) != len(piece):
             raise NotExact("a line holds more than one record")
-        return found if piece.head == b"" else [line.record for line in found]
+        if piece.head == b"":
+            return found
+        if {(line.stream, line.version) for line in found} != {(piece.stream, piece.version)}:
+            raise NotExact("a line names two streams or versions")
+        return [line.record for line in found]
+
+
+def unnameable(names: Iterable[str]) -> bool:
+    """Return whether one of `names` is none that a field can be renamed to."""
+    return any(map(_UNNAMEABLE.search, names))
 
 
 def _struct(paths: Collection[Path]) -> type[msgspec.Struct]:

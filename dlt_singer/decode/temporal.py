@@ -19,17 +19,15 @@ from dlt_singer.decode.not_exact import NotExact
 _UTC: Final = pa.timestamp("us", "UTC")
 _NAIVE: Final = pa.timestamp("us")
 _DAY_LENGTH: Final = 10
+_SOME_DAY: Final = "1970-01-01"
+_ZEROS: Final = (r"(\.\d{6})0+", r"\1")
 _SAFE_FROM: Final = datetime(2, 1, 1, tzinfo=timezone.utc)
 _SAFE_TO: Final = datetime(9998, 12, 31, tzinfo=timezone.utc)
 
 
 def _timestamps(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
     _check_form(column, TIMESTAMP, name)
-    try:
-        stamps = pc.cast(column, _UTC)
-    except pa.ArrowInvalid:
-        # Arrow wants an offset everywhere or nowhere. Without one, a time is UTC.
-        stamps = pc.cast(_cast(column, _NAIVE, name), _UTC)
+    stamps = _instants(column, name)
     first, last = _bounds(stamps, name)
     if first is not None and last is not None and (first < _SAFE_FROM or last > _SAFE_TO):
         # At the ends of the calendar rows keep only what is UTC already.
@@ -46,7 +44,23 @@ def _dates(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
 
 def _times(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
     _check_form(column, TIME, name)
-    return _cast(column, pa.time64("us"), name)
+    # Arrow knows no way from a text to a time of day, but one from a moment.
+    moments = pc.binary_join_element_wise(pa.scalar(_SOME_DAY), column, "T")
+    return pc.cast(pc.cast(_instants(moments, name), _NAIVE), pa.time64("us"))
+
+
+def _instants(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
+    """Return texts, of a form that was checked, as moments in UTC."""
+    for finest in (column, None):
+        # Digits beyond Arrow's are zeros by now, and few write them.
+        texts = pc.replace_substring_regex(column, *_ZEROS) if finest is None else finest
+        # Arrow wants an offset everywhere or nowhere. Without one, a time is UTC.
+        for kind in (_UTC, _NAIVE):
+            try:
+                return pc.cast(pc.cast(texts, kind), _UTC)
+            except pa.ArrowInvalid:
+                continue
+    raise NotExact("a text is no date or time, or is written in another way than others", name)
 
 
 TEMPORAL: Final[Mapping[str, Callable[[pa.ChunkedArray, str], pa.ChunkedArray]]] = {

@@ -101,7 +101,7 @@ class StreamSchema:
                 *self._doubts(),
             ),
         )
-        self._decoder = RowDecoder(self.hints)
+        self._decoder = RowDecoder(self.hints, options.deselected)
         self._nested = [name for name in properties if (name,) not in self.hints.paths]
 
     @property
@@ -130,12 +130,14 @@ class StreamSchema:
                 raise NotExact("a record lacks its key", key)
         if self.options.version_column:
             version = pa.scalar(batch.version, pa.int64())
+            if VERSION in table.column_names:
+                table = table.drop_columns([VERSION])
             table = table.append_column(VERSION, pa.repeat(version, len(table)))
         return table
 
     @cached_property
     def _arrow(self) -> ArrowDecoder:
-        return ArrowDecoder(self.hints)
+        return ArrowDecoder(self.hints, self.options.deselected)
 
     def rows(self, batch: Rows) -> list[dict[str, object]]:
         """Decode a batch.
@@ -148,9 +150,6 @@ class StreamSchema:
         except MessageError as err:
             tap = f"{self.options.tap}, stream" if self.options.tap else "Stream"
             raise TapProtocolError(f"{tap} '{self.options.stream}': {err.reason}", err.remedy) from None
-        for name in self.options.deselected:
-            for row in rows:
-                row.pop(name, None)
         for name in self._nested:
             # dlt would warn of a column without a type: what is nested becomes other columns, or a table.
             for row in rows:

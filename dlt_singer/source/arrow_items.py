@@ -69,8 +69,11 @@ class ArrowItems:
             normalize: dlt's naming convention for one identifier.
 
         Raises:
-            NotExact: The user has asked for a type that does not hold a value.
+            NotExact: The user has asked for a type that does not hold a value, or the tap has a column of dlt's.
         """
+        own = {normalize(_LOAD_ID), normalize(_ROW_ID)}
+        if taken := own.intersection(table.column_names):
+            raise NotExact("the tap gives dlt's own column a value", taken.pop())
         names, arrays = list(table.column_names), list(table.columns)
         arrays = [self._typed(column, columns.get(name, {})) for name, column in zip(names, arrays, strict=True)]
         if not self.adds_load_id:

@@ -294,4 +294,6 @@ def _numbered(content: Content, first: int) -> Content:
         for number, row in enumerate(content, first):
             row[SEQUENCE] = number
         return content
+    if SEQUENCE in content.column_names:
+        content = content.drop_columns([SEQUENCE])
     return content.append_column(SEQUENCE, pa.array(range(first, first + len(content)), pa.int64()))

@@ -1,0 +1,205 @@
+"""Whatever a tap says: Arrow holds what dlt makes of rows, or says that it would not.
+
+The rows take dlt's own way: its typed JSON, its normaliser, its coercion and its parquet writer.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+import dlt
+import msgspec
+import pyarrow as pa
+import pytest
+from dlt.common.destination import DestinationCapabilitiesContext
+from dlt.common.json import json as dlt_json
+from dlt.common.json import may_have_pua
+from dlt.common.libs.pyarrow import columns_to_arrow, normalize_py_arrow_item
+from dlt.common.normalizers.naming import NamingConvention
+from dlt.common.schema import Schema as TableSchema
+from dlt.common.schema.utils import new_table, normalize_table_identifiers
+from dlt.normalize.configuration import NormalizeConfiguration
+from dlt.normalize.items_normalizers.jsonl import JsonLItemsNormalizer
+from hypothesis import HealthCheck, event, given, settings
+
+from dlt_singer._types import JSONObject
+from dlt_singer.decode import NotExact
+from dlt_singer.errors import MessageError, SchemaError, TapProtocolError
+from dlt_singer.messages import Cutter, Record, Records, Schema, parse_line
+from dlt_singer.session import Rows
+from dlt_singer.session.stream_schema import StreamOptions, StreamSchema
+from dlt_singer.source.arrow_items import ArrowItems
+from tests.unit.taps_say import KINDS, MISFITS, Said, says
+
+LOAD_ID = "1700000000.0"
+FUZZ = Path(__file__).with_name("fuzz_arrow.py")
+ADDED = ("_dlt_id", "_dlt_load_id")
+EXAMPLES = 2_000
+
+thorough = settings(
+    max_examples=EXAMPLES,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+)
+
+
+@thorough
+@given(says())
+def test_arrow_holds_what_rows_become_or_says_that_it_does_not(said: Said) -> None:
+    shape, batch = _given(said)
+    if shape is None or batch is None:
+        return
+
+    try:
+        table = _from_arrow(shape, batch)
+    except NotExact as verdict:
+        event(f"not exact: {verdict.reason[:40]}")
+        return
+
+    event("exact")
+    assert _shown(table) == _shown(_from_rows(shape, batch))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_misfit_is_the_same_to_both_or_left_to_rows(kind: str) -> None:
+    schema: JSONObject = {"properties": {"a": KINDS[kind][0], "b": {"type": "integer"}}}
+
+    for value in (*KINDS[kind][1], *MISFITS):
+        line = b'{"b": 0, "a": %s}' % value.encode("utf-8", "surrogateescape")
+        shape, batch = _given(Said(schema, [line], bare=True, nesting=0, deselected=(), keys=()))
+        assert shape is not None
+        assert batch is not None
+        try:
+            table = _from_arrow(shape, batch)
+        except NotExact:
+            continue
+        assert _shown(table) == _shown(_from_rows(shape, batch)), value[:80]
+
+
+@settings(thorough, max_examples=EXAMPLES // 5)
+@given(says(odd=False))
+def test_what_taps_usually_say_is_never_left_to_rows(said: Said) -> None:
+    shape, batch = _given(said)
+    if shape is None or batch is None:
+        return
+
+    table = _from_arrow(shape, batch)
+
+    assert table.num_rows == len(said.lines)
+
+
+def test_no_bytes_crash_the_process(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, str(FUZZ), "1000"], cwd=tmp_path, capture_output=True, check=False)
+
+    assert (done.returncode, done.stderr.decode()) == (0, "")
+
+
+def _given(said: Said) -> tuple[StreamSchema | None, Rows | None]:
+    """Return what a stream's batch would be; nothing if such a stream is refused anyway."""
+    options = StreamOptions(
+        "s", deselected=said.deselected, max_table_nesting=said.nesting, normalize=_naming().normalize_path
+    )
+    schema = Schema("s", _raw(said.schema), list(said.keys))
+    try:
+        shape = StreamSchema(schema, options, {})
+        pieces = [Records.bare("s", said.lines)] if said.bare else _cut(said.lines)
+    except (SchemaError, MessageError):
+        return None, None
+    return shape, Rows(1, 0, schema, pieces, None, None, 0, sum(map(len, pieces))) if pieces else None
+
+
+def _cut(lines: list[bytes]) -> list[Records]:
+    pieces: list[Records] = []
+    for piece in Cutter().cut(b"\n".join(lines)):
+        message = parse_line(piece) if isinstance(piece, bytes) else piece
+        if isinstance(message, Record):
+            message = Records.of_line(message, cast("bytes", piece))
+        if isinstance(message, Records) and message.stream == "s":
+            pieces.append(message)
+    return pieces
+
+
+def _from_arrow(shape: StreamSchema, batch: Rows) -> pa.Table:
+    items = ArrowItems(LOAD_ID, _capabilities(), adds_load_id=False, adds_id=False)
+    name = _naming().normalize_identifier
+    table = items.complete(shape.table(batch), shape.hints.columns, name)
+    columns = cast("Any", shape.hints.columns | items.columns(name))
+    return normalize_py_arrow_item(table, columns, _naming(), _capabilities())
+
+
+def _from_rows(shape: StreamSchema, batch: Rows) -> pa.Table | str:
+    try:
+        rows = shape.rows(batch)
+    except (TapProtocolError, MessageError) as err:
+        return str(err)
+    schema = _table(shape.columns(merges=False))
+    storage = _Storage()
+    nothing = cast("Any", None)
+    normalizer = JsonLItemsNormalizer(cast("Any", storage), nothing, nothing, schema, LOAD_ID, _configuration())
+    line = dlt_json.typed_dumpb(rows)
+    normalizer._normalize_chunk("t", dlt_json.loadb(line), may_have_pua(line), skip_write=False)
+    assert set(storage.rows) <= {"t"}, "Arrow has no child tables"
+    columns = schema.get_table_columns("t")
+    for row in storage.rows["t"]:
+        for name in row:
+            if columns[name]["data_type"] == "json" and not isinstance(row[name], str):
+                row[name] = dlt_json.dumps(row[name])
+    return pa.Table.from_pylist(storage.rows["t"], columns_to_arrow(columns, _capabilities(), "UTC"))
+
+
+class _Storage:
+    """Takes rows as dlt's writers do."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, list[dict[str, object]]] = {"t": []}
+
+    def write_data_item(
+        self, _load_id: str, _schema: str, table: str, row: dict[str, object], _columns: object
+    ) -> None:
+        self.rows.setdefault(table, []).append(row)
+
+
+def _shown(table: pa.Table | str) -> object:
+    """Return all there is in a table, told apart to the sign of a zero, and its types."""
+    if isinstance(table, str):
+        return table
+    return {
+        name: (
+            str(table.schema.field(name).type),
+            table.schema.field(name).nullable,
+            list(map(repr, table[name].to_pylist())),
+        )
+        for name in sorted(table.column_names)
+        if name not in ADDED
+    }
+
+
+def _table(columns: object) -> TableSchema:
+    schema = dlt.Schema("s")
+    table = new_table("t", columns=list(cast("dict[str, Any]", columns).values()), file_format="parquet")
+    schema.update_table(normalize_table_identifiers(table, schema.naming))
+    return schema
+
+
+@cache
+def _naming() -> NamingConvention:
+    return dlt.Schema("s").naming
+
+
+@cache
+def _configuration() -> NormalizeConfiguration:
+    configuration = NormalizeConfiguration()
+    configuration.destination_capabilities = _capabilities()
+    return configuration
+
+
+@cache
+def _capabilities() -> DestinationCapabilitiesContext:
+    return dlt.destinations.duckdb("nowhere.duckdb").capabilities()
+
+
+def _raw(value: object) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(value))
