@@ -49,6 +49,13 @@ lowest: ## Run all tests with the lowest versions of our dependencies
 	@python=$$(scripts/python 3.10 3.11 3.12) || { echo "Needs a CPython from 3.10 to 3.12."; exit 1; }; \
 	$(MAKE) test VENV=.venvs/lowest PYTHON=$$python CONSTRAINTS=constraints/lowest.txt
 
+.PHONY: backends
+backends: $(VENV)/.test ## Tell the stories of whole runs three times: with Arrow, with rows, and with either
+	@for backend in arrow rows auto; do \
+		echo "== $$backend"; \
+		$(BIN)/python -m pytest tests/flows --backend $$backend $(PYTESTFLAGS) || exit 1; \
+	done
+
 .PHONY: bench
 bench: $(VENV)/.duckdb ## Measure all workloads beside their peers and write the figures down (hours; 25 GB of disk)
 	$(BIN)/python -m benchmarks --write
@@ -56,6 +63,11 @@ bench: $(VENV)/.duckdb ## Measure all workloads beside their peers and write the
 .PHONY: drill
 drill: $(VENV)/.test ## Run jobs over the same dataset at once for 20 rounds, and compare every bookmark
 	MATRIX_ROUNDS=20 $(BIN)/python -m pytest tests/orchestra/test_matrix.py
+
+.PHONY: drills
+drills: $(VENV)/.test ## Kill pipelines and taps two hundred times, on a disk and on S3; takes half an hour
+	$(BIN)/python -m tests.drills.kill --rounds 100 --store local
+	$(BIN)/python -m tests.drills.kill --rounds 100 --store s3
 
 .PHONY: lock
 lock: ## Pin all dependencies anew, at their newest and at their lowest (needs uv)

@@ -63,6 +63,11 @@ def at_most(times: float, peer: str, aim: float | None = None) -> Goal:
     return Goal(f"≤ {{}} × {peer}", times, aim, lambda all_: _ratio(all_, OURS, peer))
 
 
+def costs(times: float, peer: str) -> Goal:
+    """Let another way of ours take at most so many times as long."""
+    return Goal(f"{peer}: ≤ {{}} × {OURS}", times, None, lambda all_: _ratio(all_, peer, OURS))
+
+
 def faster(times: float, peer: str, aim: float | None = None) -> Goal:
     """Be so many times as fast as a peer, or more."""
     return Goal(f"≥ {{}} × faster than {peer}", times, aim, lambda all_: _ratio(all_, peer, OURS), at_least=True)

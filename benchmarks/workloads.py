@@ -13,7 +13,9 @@ from benchmarks.datasets import DataSet
 from benchmarks.goals import Goal
 
 OURS = goals.OURS
+MIRRORED = "dlt-singer, mirrored"
 READ_JSON = "DuckDB read_json"
+READ_GZ = "DuckDB read_json, gz"
 DICTS = "dlt, lists of dicts"
 ARROW = "dlt, the same Arrow tables"
 EMPTY = "an empty pipeline.run"
@@ -37,6 +39,7 @@ class Workload:
         warm: A first load, in a process of its own, comes before the one that is measured.
         idle: In the load that is measured the tap has nothing to send.
         extract_only: Nothing is loaded; what counts is what dlt has extracted.
+        replays: We load from the reservoir, which the first load has filled.
         tap: `cat` of a file, our generator, or `tap-jsonl` built as a PEX.
     """
 
@@ -50,6 +53,7 @@ class Workload:
     warm: bool = False
     idle: bool = False
     extract_only: bool = False
+    replays: bool = False
     tap: Literal["cat", "generator", "tap-jsonl"] = "cat"
 
 
@@ -58,9 +62,10 @@ _ALL = (
         key="W1",
         title="flat: 1,000,000 records of 12 columns, `replace`",
         data=datasets.FLAT,
-        peers=(OURS, READ_JSON, DICTS, TARGET_DUCKDB, TARGET_JSONL, TAP),
+        peers=(OURS, MIRRORED, READ_JSON, DICTS, TARGET_DUCKDB, TARGET_JSONL, TAP),
         goals=(
             goals.at_most(3.4, READ_JSON, aim=2.0),
+            goals.costs(1.15, MIRRORED),
             goals.faster(10, DICTS),
             goals.faster(8, TARGET_DUCKDB),
             goals.memory(700),
@@ -75,6 +80,15 @@ _ALL = (
         goals=(goals.at_most(2.0, ARROW),),
         disposition="merge",
         warm=True,
+    ),
+    Workload(
+        key="R1",
+        title="the records of W1 out of the reservoir",
+        data=datasets.FLAT,
+        peers=(OURS, READ_GZ),
+        goals=(goals.at_most(3.0, READ_GZ), goals.arrow(99)),
+        warm=True,
+        replays=True,
     ),
     Workload(
         key="W2a",

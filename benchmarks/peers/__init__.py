@@ -60,6 +60,18 @@ PEERS = {
         "database",
         "`pipeline.run(singer(...))`; memory is that of our process, the tap has its own",
     ),
+    workloads.MIRRORED: Peer(
+        ("dlt", "duckdb", "pyarrow", "dlt_singer.source"),
+        "ours:mirrored",
+        "database",
+        "`pipeline.run(singer(..., reservoir=True))`, the reservoir on the same disk",
+    ),
+    workloads.READ_GZ: Peer(
+        ("duckdb",),
+        "read_json:compressed",
+        "database",
+        "the same of the file compressed with gzip at level 1",
+    ),
     workloads.READ_JSON: Peer(
         ("duckdb",),
         "read_json:prepare",

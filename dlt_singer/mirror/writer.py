@@ -57,6 +57,11 @@ class OpenFile:
 
     def write(self, text: bytes) -> None:
         """Take whole lines, without the last line end."""
+        if len(text) >= _PIECE_BYTES:
+            self._compress()
+            self._keep(self._compressor.compress(text))
+            self.raw_bytes += len(text)
+            text = b""
         self._waiting += (text, b"\n")
         self._waiting_bytes += len(text) + 1
         if self._waiting_bytes >= _PIECE_BYTES:

@@ -6,8 +6,7 @@ their text. A record of a newer version than ours is refused, one with fields we
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import msgspec
 
@@ -221,6 +220,17 @@ def encode(record: RunStart | Checkpoint | Manifest) -> bytes:
     return msgspec.json.encode(record)
 
 
+class _Versioned(msgspec.Struct, frozen=True):
+    format: int
+
+
+# Made once, here: msgspec crashes if two threads ask for a decoder of the same new type at the same time.
+_version = msgspec.json.Decoder(_Versioned)
+_DECODERS: dict[type, msgspec.json.Decoder[object]] = {
+    kind: msgspec.json.Decoder(kind) for kind in (RunStart, Checkpoint, Manifest)
+}
+
+
 def decode(text: bytes, kind: type[RecordT], path: str) -> RecordT:
     """Read a record.
 
@@ -233,17 +243,17 @@ def decode(text: bytes, kind: type[RecordT], path: str) -> RecordT:
         DamagedReservoirError: It is none, or of a newer version.
     """
     try:
-        version = msgspec.json.decode(text, type=Mapping[str, object]).get("format")
+        version = _version.decode(text).format
     except msgspec.DecodeError:
-        version = None
-    if isinstance(version, int) and version > FORMAT:
+        version = 0
+    if version > FORMAT:
         raise DamagedReservoirError(
             f"{path} was written by a newer version (format {version}; this one reads up to {FORMAT}).",
             "Update dlt-singer.",
             path=path,
         )
     try:
-        return msgspec.json.decode(text, type=kind)
+        return cast("RecordT", _DECODERS[kind].decode(text))
     except msgspec.DecodeError as err:
         raise DamagedReservoirError(
             f"{path} is no record of a run: {err}.",
