@@ -62,8 +62,6 @@ def interruption_in(failure: BaseException) -> KeyboardInterrupt | None:
 
 def _missing(packages: object) -> str:
     names = " ".join(map(str, packages)) if isinstance(packages, list) else str(packages)
-    if "duckdb" in names:
-        return 'Run: pip install "dlt-singer[duckdb]"'
     return f'Run: pip install "{names}"'
 
 

@@ -37,7 +37,7 @@ def init(arguments: argparse.Namespace) -> None:
     lines = [f"A project in {root.absolute()}:", *(f"  {path}" for path in written), ""]
     if notes:
         lines += ["From Meltano, to look at:", *(f"  - {note}" for note in notes), ""]
-    hints = _hints(arguments, destination, sample=sample, taps=_taps(converted))
+    hints = _hints(arguments, sample=sample, taps=_taps(converted))
     lines += ["Next:", *(f"  {hint}" for hint in hints)]
     document: JSON = {"root": str(root.absolute()), "written": written, "notes": notes, "next": hints}
     show(arguments, document, "\n".join(lines))
@@ -77,10 +77,8 @@ def _answers(arguments: argparse.Namespace, root: Path, converted: Conversion | 
     return name, destination, sample
 
 
-def _hints(arguments: argparse.Namespace, destination: str, *, sample: bool, taps: list[str]) -> list[str]:
+def _hints(arguments: argparse.Namespace, *, sample: bool, taps: list[str]) -> list[str]:
     hints = [] if arguments.directory == "." else [f"cd {arguments.directory}"]
-    if destination == "duckdb" and not _is_installed("duckdb"):
-        hints.append('pip install "dlt-singer[duckdb]"')
     if sample:
         return [*hints, "dlt-singer run tap-carbon-intensity", "dlt-singer add tap-<name>"]
     if taps:
@@ -92,12 +90,6 @@ def _taps(converted: Conversion | None) -> list[str]:
     default = converted.sections.get("default") if converted else None
     taps = default.get("taps") if isinstance(default, dict) else None
     return list(taps) if isinstance(taps, dict) else []
-
-
-def _is_installed(module: str) -> bool:
-    from importlib.util import find_spec
-
-    return find_spec(module) is not None
 
 
 def _converted(file: Path) -> Conversion:
