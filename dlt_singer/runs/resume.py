@@ -7,7 +7,7 @@ the others again. Where that cannot be told, nothing is taken, and the reason is
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
@@ -16,6 +16,10 @@ from dlt_singer.runs.records import NULL, Checkpoint, Manifest, RunStart, Stored
 
 ATTEMPTS = 3
 """So often a run is taken over without getting further; then something in it may be what ends it."""
+WHOLE = -1
+"""The number of the checkpoint that stands for a manifest."""
+ANOTHER = "it continued another run"
+NOT_READ = "it was not read then"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +29,12 @@ class Unfinished:
     Attributes:
         start: How it began.
         checkpoints: What it had stored, in order.
-        limited: Streams that were not read to their end on purpose.
+        excluded: Streams that are not taken whatever their bookmarks say, and why.
     """
 
     start: RunStart
     checkpoints: tuple[Checkpoint, ...] = ()
-    limited: frozenset[str] = frozenset()
+    excluded: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, start: RunStart, checkpoints: Collection[Checkpoint]) -> Unfinished:
@@ -47,7 +51,7 @@ class Unfinished:
         """Return a run that ended well, but that the pipeline has lost."""
         whole = Checkpoint(
             manifest.run,
-            1,
+            WHOLE,
             manifest.files,
             manifest.state,
             {name: end.messages for name, end in manifest.streams.items()},
@@ -55,14 +59,25 @@ class Unfinished:
             versions={name: end.versions for name, end in manifest.streams.items()},
             ended=True,
         )
-        limited = frozenset(name for name, end in manifest.streams.items() if not end.complete)
-        return cls(manifest.start, (whole,), limited)
+        excluded = {name: "it was limited" for name, end in manifest.streams.items() if not end.complete}
+        # A first run that was committed looks the same once its stream is refreshed.
+        excluded |= {
+            name: "it may have been loaded, and refreshed since"
+            for name in manifest.streams
+            if manifest.start.streams[name].parent is None
+        }
+        return cls(manifest.start, (whole,), excluded)
 
     @property
     def newest(self) -> Checkpoint | None:
         """The last checkpoint that covers a STATE."""
         found = [checkpoint for checkpoint in self.checkpoints if checkpoint.state != NULL]
         return found[-1] if found else None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it ended well, and has a manifest."""
+        return any(checkpoint.number == WHOLE for checkpoint in self.checkpoints)
 
     @property
     def got_further(self) -> bool:
@@ -108,6 +123,7 @@ class Resumption:
         files: The files they are in.
         refused: Why nothing is taken; empty if something is.
         left: Streams whose rows are read again, with the reason.
+        unrelated: The run was none of these streams at this place, so that nobody will miss it.
     """
 
     run: str
@@ -115,6 +131,7 @@ class Resumption:
     files: tuple[StoredFile, ...] = ()
     refused: str = ""
     left: tuple[str, ...] = ()
+    unrelated: bool = False
 
 
 def resumption(
@@ -138,20 +155,25 @@ def resumption(
     if reason := _differs(dead.start, now):
         return Resumption(dead.start.run, {}, refused=reason)
     left = {name: reason for name in now.streams if (reason := _left(name, dead, now, progress[name]))}
+    if left.keys() == now.streams.keys() and {*left.values()} <= {ANOTHER, NOT_READ}:
+        return Resumption(dead.start.run, {}, refused=_told(left), unrelated=True)
     taken = {name: newest.covers.get(name, 0) for name in now.streams if name not in left}
     others = set(dead.start.streams) - set(now.streams)
     if rest_moved and (left or others):
-        reason = "; ".join(f"'{name}': {why}" for name, why in left.items()) or "it was of other streams"
+        reason = _told(left) or "it was of other streams"
         return Resumption(
             dead.start.run, {},
             refused=f"what its STATE holds besides the streams' own bookmarks has moved, too ({reason})",
         )  # fmt: skip
     if not taken:
-        reason = "; ".join(f"'{name}': {why}" for name, why in left.items())
-        return Resumption(dead.start.run, {}, refused=reason)
+        return Resumption(dead.start.run, {}, refused=_told(left))
     return Resumption(
         dead.start.run, taken, dead.files(taken), left=tuple(f"'{name}': {why}" for name, why in left.items())
     )
+
+
+def _told(left: Mapping[str, str]) -> str:
+    return "; ".join(f"'{name}': {why}" for name, why in left.items())
 
 
 def _differs(dead: RunStart, now: RunStart) -> str:
@@ -168,11 +190,11 @@ def _left(name: str, dead: Unfinished, now: RunStart, progress: Progress) -> str
     """Return why a stream's rows are read again; empty if they are taken."""
     theirs, ours = dead.start.streams.get(name), now.streams[name]
     if theirs is None:
-        return "it was not read then"
+        return NOT_READ
     reasons = {
-        "it continued another run": (theirs.parent, theirs.bookmark) != (ours.parent, ours.bookmark),
+        ANOTHER: (theirs.parent, theirs.bookmark) != (ours.parent, ours.bookmark),
+        dead.excluded.get(name, ""): name in dead.excluded,
         "what is selected of it has changed": theirs.selection_hash != ours.selection_hash,
-        "it was limited": name in dead.limited,
         "a full table is read whole": theirs.replication_method == "FULL_TABLE",
         "its tap says that its progress is not resumable (progress_markers)": _holds_markers(progress.after),
         "its bookmark had not moved": not progress.moved,

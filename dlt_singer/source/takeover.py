@@ -93,23 +93,29 @@ class Beginning:
             if found.taken:
                 refused = f"{self.tap.name}: starts over; {attempts} runs took over the same and got no further."
                 break
-            if dead.checkpoints and not refused:
+            if dead.checkpoints and not refused and not found.unrelated:
                 refused = f"{self.tap.name}: starts over, not where run {found.run} died: {found.refused}."
         if refused:
             warn(refused)
         return None
 
     def _candidates(self) -> Iterator[tuple[Unfinished, Resumption]]:
-        """Yield runs after the last committed one that the pipeline knows nothing of, newest first."""
+        """Yield runs that the pipeline knows nothing of, newest first, up to the last one that ended well."""
         last = max((stream.parent or "" for stream in self.start.streams.values()), default="")
         survey = self.reservoir.survey()
         for run in sorted((run for run in survey.runs if last < run < self.start.run), reverse=True)[:_LOOKED_AT]:
             lost = [*survey.unfinished({run}), *map(Unfinished.of_manifest, survey.manifests({run}).values())]
             for dead in lost:
-                if dead.start.place == self.start.place:
-                    found = self._resumption(dead)
-                    gone = [file.path for file in found.files if not survey.holds(file)]
-                    yield dead, Resumption(run, {}, refused=f"{gone[0]} is not what was stored") if gone else found
+                if (
+                    dead.start.place != self.start.place
+                    or not dead.start.streams.keys() & self.start.streams.keys()
+                ):
+                    continue
+                found = self._resumption(dead)
+                gone = [file.path for file in found.files if not survey.holds(file)]
+                yield dead, Resumption(run, {}, refused=f"{gone[0]} is not what was stored") if gone else found
+                if dead.ended:
+                    return
 
     def _resumption(self, dead: Unfinished) -> Resumption:
         covering = _state_of(dead.newest)

@@ -201,3 +201,17 @@ def test_a_run_that_ended_well_and_was_lost_is_taken_whole(
 
     assert rows("users") == [(1,), (2,), (3,)]
     assert tap.syncs[-1]["state"] == {"bookmarks": {"users": {"value": 2}}}
+
+
+def test_a_refresh_reads_everything_again_whatever_died_before(
+    tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows
+) -> None:
+    dies(pipeline, tap, USERS, record("users", id=1), bookmarks(users=1), CRASH(1))
+    tap.emits(users(1, 2))
+    pipeline.run(tap.source())
+    tap.emits(users(2, 3))
+
+    pipeline.run(tap.source(), refresh="drop_resources")
+
+    assert tap.syncs[-1].get("state") is None
+    assert rows("users") == [(2,), (3,)]

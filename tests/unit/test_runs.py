@@ -328,11 +328,23 @@ def test_a_rest_of_the_state_that_moved_is_taken_with_all_streams_or_not_at_all(
 
 
 def test_a_run_that_ended_well_and_was_lost_is_taken_whole_but_for_streams_that_were_limited() -> None:
-    limited = run(1, complete=False)
-    whole = run(1)
+    limited, whole = run(2, "r001", "r001", complete=False), run(2, "r001", "r001")
+    begins = now("users", parent="r001", **_place())
 
-    assert resumed(Unfinished.of_manifest(whole), now("users", **_place()), users=MOVED).refused == ""
-    assert "limited" in resumed(Unfinished.of_manifest(limited), now("users", **_place()), users=MOVED).refused
+    assert resumed(Unfinished.of_manifest(whole), begins, users=MOVED).refused == ""
+    assert "limited" in resumed(Unfinished.of_manifest(limited), begins, users=MOVED).refused
+
+
+def test_a_first_run_that_ended_well_is_not_taken_because_a_refresh_may_have_followed_it() -> None:
+    found = resumed(Unfinished.of_manifest(run(1)), now("users", **_place()), users=MOVED)
+
+    assert "refreshed since" in found.refused
+
+
+def test_a_run_that_has_nothing_to_do_with_this_one_is_passed_over_in_silence() -> None:
+    found = resumed(dead(checkpoint(1, {"users": 1})), now("users", parent="r000"), users=MOVED)
+
+    assert found.unrelated
 
 
 def _place() -> dict[str, str]:
