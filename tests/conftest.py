@@ -22,5 +22,6 @@ def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let golden files be written anew, to be reviewed as a diff."""
+    """Let golden files be written anew, to be reviewed as a diff, and stories be told with another backend."""
+    parser.addoption("--backend", choices=["arrow", "rows", "auto"], help="how the stories' taps are decoded")
     parser.addoption("--update-golden", action="store_true", help="write the golden screens anew")

@@ -32,9 +32,12 @@ def own_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def tap(tmp_path: Path) -> FakeTap:
-    """A scripted tap in the project of the test's directory."""
-    return FakeTap(tmp_path)
+def tap(request: pytest.FixtureRequest, tmp_path: Path) -> FakeTap:
+    """A scripted tap in the project of the test's directory, decoded as `--backend` says."""
+    backend = request.config.getoption("backend")
+    if backend == "arrow" and request.node.get_closest_marker("needs_rows"):
+        backend = "auto"
+    return FakeTap(tmp_path, options={"backend": backend} if backend else {})
 
 
 @pytest.fixture

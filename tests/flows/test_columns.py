@@ -58,6 +58,7 @@ def test_a_column_that_a_later_schema_adds_is_there_with_its_type(
     assert rows("users") == [(1, "a", None), (2, "b", None)]
 
 
+@pytest.mark.needs_rows
 def test_a_column_whose_type_changes_midway_keeps_all_values(
     tap: FakeTap, pipeline: dlt.Pipeline, sql: Rows
 ) -> None:
@@ -113,6 +114,7 @@ NESTED: dict[str, JSON] = {
 }
 
 
+@pytest.mark.needs_rows
 def test_objects_flatten_and_arrays_become_child_tables(
     tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows, sql: Rows
 ) -> None:
@@ -129,6 +131,7 @@ def test_objects_flatten_and_arrays_become_child_tables(
     assert sql(children) == [(1, "a"), (1, "b")]
 
 
+@pytest.mark.needs_rows
 def test_an_updated_row_takes_its_old_children_with_it(tap: FakeTap, pipeline: dlt.Pipeline, sql: Rows) -> None:
     for tags in (["a", "b"], ["c"]):
         tap.emits(schema("users", NESTED, ["id"]), record("users", id=1, tags=tags))
@@ -158,6 +161,7 @@ def test_a_timestamp_is_a_timestamp(tap: FakeTap, pipeline: dlt.Pipeline, rows: 
     assert at.astimezone(dt.timezone.utc).isoformat() == "2024-05-01T08:00:00+00:00"
 
 
+@pytest.mark.needs_rows
 def test_a_property_the_schema_does_not_have_is_loaded_too(
     tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows
 ) -> None:

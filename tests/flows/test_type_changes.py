@@ -33,6 +33,7 @@ MOMENT: JSON = {"type": "string", "format": "date-time"}
         "boolean to integer",
     ],
 )
+@pytest.mark.needs_rows
 def test_a_type_that_changes_between_runs_rounds_and_loses_nothing(
     tap: FakeTap,
     pipeline: dlt.Pipeline,
@@ -58,6 +59,7 @@ def test_a_type_that_changes_between_runs_rounds_and_loses_nothing(
     assert len(sql("SELECT DISTINCT v FROM users WHERE id IN (1, 3)")) == 1
 
 
+@pytest.mark.needs_rows
 def test_a_type_that_changes_in_the_middle_of_a_run_rounds_and_loses_nothing(
     tap: FakeTap, pipeline: dlt.Pipeline, sql: Callable[[str], list[tuple[object, ...]]]
 ) -> None:
