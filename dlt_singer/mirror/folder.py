@@ -6,7 +6,7 @@ In: a store, an environment, a tap. Out: records of runs, sizes of files. Every 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -62,13 +62,23 @@ class Reservoir:
         """Write a manifest unless there is one of its generation; return whether it was written."""
         return self.store.create(self.key(f"{RUNS}/{manifest.run}/{_name(manifest)}.json"), encode(manifest))
 
-    def survey(self) -> Survey:
+    def missing(self, files: Sequence[StoredFile]) -> str:
+        """Return the path of a file that is not there, or not whole; empty if all are."""
+        with ThreadPoolExecutor(_PARALLEL_READS) as pool:
+            sizes = pool.map(lambda file: self.store.size(self.key(file.path)), files)
+            pairs = zip(files, sizes, strict=True)
+            return next((file.path for file, size in pairs if (size or 0) < file.offset + file.bytes), "")
+
+    def survey(self, *, records_only: bool = False) -> Survey:
         """Look at everything there is.
+
+        Args:
+            records_only: Leave out the files of rows, which are many.
 
         Raises:
             StorageError: The store refuses.
         """
-        entries = self.store.entries(self.root + "/")
+        entries = self.store.entries(self.key(f"{RUNS}/" if records_only else ""))
         found = {entry.key[len(self.root) + 1 :]: entry for entry in entries}
         sizes = {path: entry.size for path, entry in found.items()}
         return Survey(self, sizes, {path: entry.modified_at for path, entry in found.items()})
@@ -105,10 +115,6 @@ class Survey:
             if top == RUNS and name.endswith(".json"):
                 found.setdefault(run, set()).add(name.removesuffix(".json"))
         return found
-
-    def holds(self, file: StoredFile) -> bool:
-        """Return whether an object is there that has room for a file."""
-        return self.sizes.get(file.path, -1) >= file.offset + file.bytes
 
     def manifests(self, runs: Iterable[str] | None = None) -> dict[str, Manifest]:
         """Return the newest manifest of each run that ended well; what cannot be read goes to `damaged`.

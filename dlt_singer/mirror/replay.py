@@ -145,7 +145,7 @@ def _found(reservoir: Reservoir, file: StoredFile, run: str) -> bytes:
     try:
         return fetch(reservoir, file)
     except DamagedReservoirError:
-        newest = reservoir.survey().manifests({run}).get(run) if run else None
+        newest = reservoir.survey(records_only=True).manifests({run}).get(run) if run else None
         now = (
             [] if newest is None else [each for each in newest.files_of(file.stream) if each.sha256 == file.sha256]
         )

@@ -21,6 +21,7 @@ from dlt_singer.runs import ATTEMPTS, Checkpoint, Progress, Resumption, RunStart
 from dlt_singer.session.snapshot import BOOKMARKS, Part, assemble, part_of, rest_of
 from dlt_singer.tap import Tap, announce, warn
 
+_CHECKED_FILES = 100
 _LOOKED_AT = 20
 """So many runs after the last committed one are looked at; one of them is enough."""
 
@@ -102,7 +103,7 @@ class Beginning:
     def _candidates(self) -> Iterator[tuple[Unfinished, Resumption]]:
         """Yield runs that the pipeline knows nothing of, newest first, up to the last one that ended well."""
         last = max((stream.parent or "" for stream in self.start.streams.values()), default="")
-        survey = self.reservoir.survey()
+        survey = self.reservoir.survey(records_only=True)
         for run in sorted((run for run in survey.runs if last < run < self.start.run), reverse=True)[:_LOOKED_AT]:
             lost = [*survey.unfinished({run}), *map(Unfinished.of_manifest, survey.manifests({run}).values())]
             for dead in lost:
@@ -112,8 +113,8 @@ class Beginning:
                 ):
                     continue
                 found = self._resumption(dead)
-                gone = [file.path for file in found.files if not survey.holds(file)]
-                yield dead, Resumption(run, {}, refused=f"{gone[0]} is not what was stored") if gone else found
+                gone = self.reservoir.missing(found.files[-_CHECKED_FILES:])
+                yield dead, Resumption(run, {}, refused=f"{gone} is not what was stored") if gone else found
                 if dead.ended:
                     return
 

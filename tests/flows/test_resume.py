@@ -215,3 +215,16 @@ def test_a_refresh_reads_everything_again_whatever_died_before(
 
     assert tap.syncs[-1].get("state") is None
     assert rows("users") == [(2,), (3,)]
+
+
+def test_a_mirror_whose_files_are_gone_is_not_taken_over(
+    tap: FakeTap, pipeline: dlt.Pipeline, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    dies(pipeline, tap, USERS, record("users", id=1), bookmarks(users=1), CRASH(1))
+    shutil.rmtree(tmp_path / ".alto/reservoir/default/tap-fake/users")
+    tap.emits(users(1, 2))
+
+    pipeline.run(tap.source())
+
+    assert tap.syncs[-1].get("state") is None
+    assert "is not what was stored" in caplog.text
