@@ -1,0 +1,95 @@
+"""A run with Arrow and one with rows: the same tables, the same columns, the same errors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import dlt
+import pytest
+
+from dlt_singer import singer
+from dlt_singer.errors import BackendError, ConfigError
+from dlt_singer.testing import FakeTap, Step, record, schema
+from tests.flows.conftest import Failure
+
+PROPERTIES = {
+    "id": "integer",
+    "price": {"type": "number", "multipleOf": 0.01},
+    "rate": "number",
+    "at": {"type": "string", "format": "date-time"},
+    "clock": {"type": "string", "format": "time"},
+    "doc": {"type": "object"},
+    "inner": {"type": "object", "properties": {"a": {"type": "integer"}}},
+}
+FITTING = {
+    "price": "1.10",
+    "rate": 0.5,
+    "at": "2024-01-01T00:00:00+05:30",
+    "clock": "10:11:12.5",
+    "doc": {"k": [1.0]},
+    "inner": {"a": 1},
+}
+USERS = schema("users", PROPERTIES, keys=["id"], replication_method="INCREMENTAL", replication_key="id")
+RUNS: dict[str, list[list[Step]]] = {
+    "clean": [[USERS, record("users", id=1, **FITTING), record("users", id=2)]],
+    "misfits": [
+        [USERS, *(record("users", id=n, **{**FITTING, "rate": v}) for n, v in enumerate([1, 2**53 + 1, "x", 1.5]))]
+    ],
+    "unknown keys": [[USERS, record("users", id=1), record("users", id=2, more={"a": 1})]],
+    "an update": [
+        [USERS, record("users", id=1, rate=1)],
+        [USERS, record("users", id=1, rate="2"), record("users", id=2)],
+    ],
+    "a new column": [
+        [
+            USERS,
+            record("users", id=1),
+            schema("users", {**PROPERTIES, "new": "string"}, keys=["id"]),
+            record("users", id=2, new="a"),
+        ]
+    ],
+}
+
+
+@pytest.mark.usefixtures("batches_of_two")
+@pytest.mark.parametrize("runs", RUNS.values(), ids=RUNS)
+def test_rows_and_either_make_the_same_table(
+    tap: FakeTap, sql: Callable[[str], list[tuple[object, ...]]], runs: list[list[Step]]
+) -> None:
+    found = []
+    for backend in ("rows", "auto"):
+        pipeline = dlt.pipeline("stories", destination="duckdb", dataset_name="raw", dev_mode=False)
+        tap.configure(backend=backend)
+        for steps in runs:
+            pipeline.run(tap.emits(*steps).source())
+        columns = {
+            name: {k: v for k, v in hints.items() if k != "x-normalizer"}
+            for name, hints in pipeline.default_schema.tables["users"]["columns"].items()
+        }
+        names = sorted(name for name in columns if name not in ("_dlt_id", "_dlt_load_id", "_sdc_sequence"))
+        found.append((columns, sql(f"SELECT {', '.join(map(json.dumps, names))} FROM users ORDER BY id")))
+        pipeline.drop()
+        sql("DROP SCHEMA raw CASCADE")
+
+    assert found[0] == found[1]
+
+
+@pytest.mark.usefixtures("pipeline")
+def test_a_misfit_names_stream_and_column_where_arrow_is_asked_for(
+    tap: FakeTap, pipeline: dlt.Pipeline, fails: Callable[..., AbstractContextManager[Failure]]
+) -> None:
+    tap.configure(backend="arrow").emits(USERS, record("users", id=1, rate="x"))
+
+    with fails(BackendError) as failure:
+        pipeline.run(tap.source())
+
+    assert "'users', property 'rate'" in failure.text
+
+
+def test_a_backend_that_is_none_is_refused(tap: FakeTap) -> None:
+    tap.emits(USERS)
+
+    with pytest.raises(ConfigError, match="arrow"):
+        singer("tap-fake", project_dir=tap.project_dir, resource_options={"users": {"backend": "arow"}})
