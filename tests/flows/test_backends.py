@@ -10,11 +10,17 @@ import dlt
 import pytest
 
 from dlt_singer import singer
+from dlt_singer._types import JSON
 from dlt_singer.errors import BackendError, ConfigError
-from dlt_singer.testing import FakeTap, Step, record, schema
+from dlt_singer.testing import NOISE, FakeTap, Step, schema
 from tests.flows.conftest import Failure
 
-PROPERTIES = {
+
+def user(**values: JSON) -> Step:
+    return NOISE(json.dumps({"type": "RECORD", "stream": "users", "record": values}))
+
+
+PROPERTIES: dict[str, JSON] = {
     "id": "integer",
     "price": {"type": "number", "multipleOf": 0.01},
     "rate": "number",
@@ -23,7 +29,7 @@ PROPERTIES = {
     "doc": {"type": "object"},
     "inner": {"type": "object", "properties": {"a": {"type": "integer"}}},
 }
-FITTING = {
+FITTING: dict[str, JSON] = {
     "price": "1.10",
     "rate": 0.5,
     "at": "2024-01-01T00:00:00+05:30",
@@ -33,21 +39,19 @@ FITTING = {
 }
 USERS = schema("users", PROPERTIES, keys=["id"], replication_method="INCREMENTAL", replication_key="id")
 RUNS: dict[str, list[list[Step]]] = {
-    "clean": [[USERS, record("users", id=1, **FITTING), record("users", id=2)]],
-    "misfits": [
-        [USERS, *(record("users", id=n, **{**FITTING, "rate": v}) for n, v in enumerate([1, 2**53 + 1, "x", 1.5]))]
-    ],
-    "unknown keys": [[USERS, record("users", id=1), record("users", id=2, more={"a": 1})]],
+    "clean": [[USERS, user(id=1, **FITTING), user(id=2)]],
+    "misfits": [[USERS, *(user(id=n, **{**FITTING, "rate": v}) for n, v in enumerate([1, 2**53 + 1, "x", 1.5]))]],
+    "unknown keys": [[USERS, user(id=1), user(id=2, more={"a": 1})]],
     "an update": [
-        [USERS, record("users", id=1, rate=1)],
-        [USERS, record("users", id=1, rate="2"), record("users", id=2)],
+        [USERS, user(id=1, rate=1)],
+        [USERS, user(id=1, rate="2"), user(id=2)],
     ],
     "a new column": [
         [
             USERS,
-            record("users", id=1),
+            user(id=1),
             schema("users", {**PROPERTIES, "new": "string"}, keys=["id"]),
-            record("users", id=2, new="a"),
+            user(id=2, new="a"),
         ]
     ],
 }
@@ -80,7 +84,7 @@ def test_rows_and_either_make_the_same_table(
 def test_a_misfit_names_stream_and_column_where_arrow_is_asked_for(
     tap: FakeTap, pipeline: dlt.Pipeline, fails: Callable[..., AbstractContextManager[Failure]]
 ) -> None:
-    tap.configure(backend="arrow").emits(USERS, record("users", id=1, rate="x"))
+    tap.configure(backend="arrow").emits(USERS, user(id=1, rate="x"))
 
     with fails(BackendError) as failure:
         pipeline.run(tap.source())
