@@ -38,9 +38,10 @@ FITTING: dict[str, JSON] = {
     "inner": {"a": 1},
 }
 USERS = schema("users", PROPERTIES, keys=["id"], replication_method="INCREMENTAL", replication_key="id")
+MISFITS: list[JSON] = [1, 2**53 + 1, "x", 1.5]
 RUNS: dict[str, list[list[Step]]] = {
     "clean": [[USERS, user(id=1, **FITTING), user(id=2)]],
-    "misfits": [[USERS, *(user(id=n, **{**FITTING, "rate": v}) for n, v in enumerate([1, 2**53 + 1, "x", 1.5]))]],
+    "misfits": [[USERS, *(user(id=n, **FITTING | {"rate": v}) for n, v in enumerate(MISFITS))]],
     "unknown keys": [[USERS, user(id=1), user(id=2, more={"a": 1})]],
     "an update": [
         [USERS, user(id=1, rate=1)],
