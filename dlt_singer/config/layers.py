@@ -208,7 +208,8 @@ def _cast(text: str, model: Setting, form: Form | None, path: str) -> Setting:
     known = model.literal() if isinstance(model, Secret) else model
     if form is not None and form.model is not object:
         value = cast_like(text, form.model, path)
-    elif form is not None and known is None:
+    elif form is not None and (known is None or isinstance(known, bool | str)):
+        # A key that takes words and other things alike is not held to what stands below.
         value = cast_literal(text, path)
     else:
         value = cast_like(text, known, path)

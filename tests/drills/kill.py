@@ -175,6 +175,7 @@ def store(kind: str) -> Iterator[Callable[[int], dict[str, object]]]:
 
         moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         moto.start()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         os.write(writing, str(moto.get_host_and_port()[1]).encode())
         os.close(writing)
         signal.pause()

@@ -177,6 +177,20 @@ def test_a_dlt_variable_takes_the_type_of_what_it_overrides(
     assert expected.items() <= tap.config.items()
 
 
+@pytest.mark.parametrize("below", ["true", "'s3://a/b'"])
+@pytest.mark.parametrize(
+    ("text", "value"), [("true", True), ("false", False), ("s3://c/d", "s3://c/d")], ids=["on", "off", "a store"]
+)
+def test_a_variable_may_turn_a_reservoir_on_or_off_or_name_its_store(
+    load: LoadYaml, below: str, text: str, value: object
+) -> None:
+    overlays = Overlays(environ={"tap_x": {"reservoir": text}})
+
+    project = load(f"default: {{taps: {{tap-x: {{pip_url: x, reservoir: {below}}}}}}}", overlays=overlays)
+
+    assert project.tap("tap-x").reservoir == value
+
+
 @pytest.mark.parametrize("text", ["b.*,!b.c", '["b.*", "!b.c"]'], ids=["commas", "json"])
 def test_a_dlt_variable_for_a_list_is_json_or_has_commas(load: LoadYaml, text: str) -> None:
     tap = load(TAP, overlays=Overlays(environ={"TAP_X": {"SELECT": text}})).tap("tap-x")
