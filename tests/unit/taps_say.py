@@ -22,8 +22,8 @@ KINDS: dict[str, tuple[JSON, tuple[str, ...]]] = {
     "null": ({"type": "null"}, ("null",)),
     "string or integer": ({"type": ["string", "integer"]}, ('"5"', "5")),
     "string or object": ({"type": ["string", "object"]}, ('"5"', '{"k": 1}')),
-    "anything": ({}, ("1", '"a"', "[1, 2.0]", '{"k" : {"b": [null]}}', "true", "1e400", '"ü"', "{}", "[]")),
-    "free": ({"type": ["null", "object"]}, ("{}", '{"k":1.10,"b":[{}]}', '{"k": 1, "k": 2}')),
+    "anything": ({}, ("1", '"a"', "[1, 2.0]", '{"k" : {"l": [null]}}', "true", "1e400", '"ü"', "{}", "[]")),
+    "free": ({"type": ["null", "object"]}, ("{}", '{"k":1.10,"l":[{}]}', '{"k": 1, "k": 2}')),
     "list": ({"type": "array", "items": {"type": "integer"}}, ("[]", "[1, 2]", "[[1]]")),
     "timestamp": (
         {"type": ["null", "string"], "format": "date-time"},
