@@ -51,14 +51,18 @@ class Holdings:
     _chains: dict[tuple[str, str | None], Chain | None] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, reservoir: Reservoir) -> Holdings:
+    def of(cls, reservoir: Reservoir, since: str = "") -> Holdings:
         """Look at a tap's folder.
+
+        Args:
+            reservoir: The folder.
+            since: Runs before this one are not read; ids of runs sort by time.
 
         Raises:
             StorageError: The store refuses.
         """
         survey = reservoir.survey()
-        manifests = survey.manifests()
+        manifests = survey.manifests({run for run in survey.runs if run >= since} if since else None)
         index = read_index(reservoir) or Index({})
         return cls(reservoir, survey, manifests, index, tuple(survey.damaged.values()))
 

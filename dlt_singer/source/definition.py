@@ -92,8 +92,12 @@ class Definition:
         """Whose the slots of its streams are."""
         return self.tap.name
 
-    def prepare(self) -> None:
-        """Learn what an extract must know of the tap before its streams can be grouped."""
+    def prepare(self, slots: Slots) -> None:  # noqa: ARG002 - for who stands in for a tap
+        """Learn what an extract must know of the tap before its streams can be grouped.
+
+        Args:
+            slots: What is remembered of the streams.
+        """
         self.selection()
 
     def kept_selection(self) -> Selection | None:

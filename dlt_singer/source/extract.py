@@ -62,7 +62,7 @@ class Extract:
             # What dlt has restored, before the tap is started from it.
             keep_committed_state(pipeline, definition.tap)
         # What the tap has must be known before a run of it can be narrowed to the streams of a group.
-        definition.prepare()
+        definition.prepare(self._slots)
         self._place = _place(pipeline)
         groups = definition.spread(group_streams(self._slots.all(), self._slots.shared))
         self._sessions = {stream: session for group in groups for stream, session in self._session(group)}

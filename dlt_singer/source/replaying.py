@@ -20,7 +20,7 @@ from dlt_singer.mirror import Reservoir, replay_files, replay_stream
 from dlt_singer.mirror.holdings import AltoFiles, Holdings
 from dlt_singer.runs import Chain, Cursor, Manifest, Manner, Plan, StreamEnd, Window, plan
 from dlt_singer.session import MessageStream, Upstream
-from dlt_singer.session.slots import Group
+from dlt_singer.session.slots import Group, Slot
 from dlt_singer.session.snapshot import Snapshot, part_of
 from dlt_singer.session.stream_schema import StreamOptions
 from dlt_singer.source.definition import Definition
@@ -72,9 +72,16 @@ class ReservoirDefinition(Definition):
         """Whose the slots of its streams are: not the tap's, whose bookmarks mean something else."""
         return owner_of(self.tap.name)
 
-    def prepare(self) -> None:
-        """Look at what is there now."""
-        self._holdings = Holdings.of(self.reservoir)
+    def prepare(self, slots: Slots) -> None:
+        """Look at what is there now; of runs that were loaded before, at the last ones alone.
+
+        Raises:
+            DamagedReservoirError: A record cannot be read.
+        """
+        cursors = {
+            stream: _cursor({"bookmarks": _bookmark(slot)}, stream)[0] for stream, slot in slots.all().items()
+        }
+        self._holdings = self._recent(cursors) or Holdings.of(self.reservoir)
         if self._holdings.damaged and self.wish.damaged == "fail":
             raise self._holdings.damaged[0]
         for damage in self._holdings.damaged:
@@ -88,10 +95,20 @@ class ReservoirDefinition(Definition):
     @property
     def holdings(self) -> Holdings:
         """What was there when the extract began."""
-        if self._holdings is None:
-            self.prepare()
-        assert self._holdings is not None  # noqa: S101 - `prepare` has set it
+        assert self._holdings is not None  # noqa: S101 - `prepare` comes first
         return self._holdings
+
+    def _recent(self, cursors: Mapping[str, Cursor | None]) -> Holdings | None:
+        """Return the holdings since the oldest cursor, None if that does not tell what is to be loaded."""
+        loaded = {stream: cursor.run for stream, cursor in cursors.items() if cursor is not None}
+        if len(loaded) < len(cursors):
+            return None
+        found = Holdings.of(self.reservoir, since=min(loaded.values()))
+        for stream, run in loaded.items():
+            chain = found.chain(stream, self.wish.lineage)
+            if chain is None or run not in {each.run for each in chain.runs}:
+                return None
+        return found
 
     def streams(self, asked: Sequence[str] | None) -> tuple[str, ...]:
         """Return the streams to read: those asked for, else all there are.
@@ -326,6 +343,11 @@ def _end(chain: Chain) -> StreamEnd:
 def _done(state: JSON, stream: str) -> dict[str, JSON]:
     part = part_of(state, stream)
     return dict(part["value"]) if part is not None and isinstance(part["value"], Mapping) else {}
+
+
+def _bookmark(slot: Slot | None) -> JSON:
+    part = (slot or Slot()).get("part")
+    return {} if part is None or slot is None else {slot["stream"]: part["value"]}
 
 
 def _cursor(state: JSON, stream: str) -> tuple[Cursor | None, str]:
