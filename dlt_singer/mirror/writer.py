@@ -290,7 +290,8 @@ def lines_of(records: Records) -> bytes:
     if records.head != b"":
         return records.text
     head = b'{"type":"RECORD","stream":%s,"record":' % json.dumps(records.stream).encode()
-    return head + records.text.replace(b"\n", b"}\n" + head) + b"}"
+    tail = b"}" if records.version is None else b',"version":%d}' % records.version
+    return head + records.text.replace(b"\n", tail + b"\n" + head) + tail
 
 
 def schema_line(schema: Schema) -> bytes:

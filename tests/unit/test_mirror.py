@@ -235,6 +235,17 @@ def test_an_empty_stream_has_its_schema_and_no_file(reservoir: Reservoir) -> Non
     assert list(replay_stream(reservoir, manifest, "users")) == [schema("users", id="integer")]
 
 
+def test_records_that_came_without_a_message_keep_their_table_version(reservoir: Reservoir) -> None:
+    bare = Records.bare("users", [b'{"id":1}', b'{"id":2}'])
+    bare.version = 7
+
+    manifest = mirrored(reservoir, schema("users"), bare)
+
+    found = [message for message in replay(reservoir, manifest) if isinstance(message, Records)]
+    assert [(message.version, len(message)) for message in found] == [(7, 1), (7, 1)]
+    assert manifest.streams["users"].versions == (7,)
+
+
 def test_rows_of_a_stream_nobody_loads_are_not_stored(reservoir: Reservoir) -> None:
     manifest = mirrored(reservoir, schema("parents"), record("parents", 1))
 
