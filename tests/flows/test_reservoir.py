@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
@@ -410,3 +411,21 @@ def test_a_foreign_file_in_the_folder_is_named_and_changes_nothing(
 
     assert "users/notes.txt belongs to no run" in caplog.text
     assert copied("users") == [(1,)]
+
+
+def test_what_is_masked_is_masked_in_the_reservoir_too_and_its_records_say_how(
+    tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows, replay: Callable[..., LoadInfo], copied: Rows, tmp_path: Path
+) -> None:
+    people = schema("users", {"id": "integer", "email": "string"}, ["id"], replication_method="FULL_TABLE")
+    tap.configure(mask={"users.email": "sha256"}, mask_salt="pepper").emits(
+        people, record("users", version=3, id=1, email="jane@example.com"), activate_version("users", 3), state({})
+    )
+    pipeline.run(tap.source())
+
+    replay()
+
+    stored = [path.read_bytes() for path in (tmp_path / ".alto/reservoir").rglob("*.*") if path.is_file()]
+    plain = [gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data for data in stored]
+    assert not [data for data in plain if b"jane" in data or b"pepper" in data]
+    assert any(b'"masks":{"users.email":"sha256"}' in data for data in plain)
+    assert copied("users") == rows("users")
