@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize(("store", "rounds"), [("local", 4), ("s3", 2)])
+@pytest.mark.parametrize(("store", "rounds"), [("local", 3), ("s3", 1)])
 def test_after_a_kill_at_any_moment_all_rows_are_there_and_can_be_replayed(store: str, rounds: int) -> None:
     command = [sys.executable, "-m", "tests.drills.kill", "--rounds", str(rounds), "--store", store, "--seed", "7"]
 
