@@ -16,13 +16,23 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dlt_singer.errors import SingerError, reason_of
-    from dlt_singer.source import discover, reservoir, run, singer, singer_resource
+    from dlt_singer.source import discover, last_summaries, reservoir, run, singer, singer_resource
 
-__all__ = ["SingerError", "discover", "reason_of", "reservoir", "run", "singer", "singer_resource"]
+__all__ = [
+    "SingerError",
+    "discover",
+    "last_summaries",
+    "reason_of",
+    "reservoir",
+    "run",
+    "singer",
+    "singer_resource",
+]
 
 _HOMES = {
     "SingerError": "dlt_singer.errors",
     "discover": "dlt_singer.source",
+    "last_summaries": "dlt_singer.source",
     "reason_of": "dlt_singer.errors",
     "reservoir": "dlt_singer.source",
     "run": "dlt_singer.source",

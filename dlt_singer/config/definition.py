@@ -27,6 +27,9 @@ FROM_PROJECT = (
     "reservoir",
     "resume",
     "checkpoint_s",
+    "progress",
+    "progress_s",
+    "summary_table",
     "mask_salt",
 )
 """Keys of a project that are defaults for each of its taps."""
@@ -133,6 +136,7 @@ def _options(plain: Mapping[str, JSON], root: Path) -> dict[str, object]:
         "streams": _texts(plain, "streams"),
         "catalog": root / Path(catalog).expanduser() if catalog else None,
         "deletes": "off" if deletes is False else deletes,
+        "progress": plain.get("progress", "auto") or "off",
         "mask": _mask(plain),
         **{key: plain[key] for key in _AS_THEY_ARE if plain.get(key) is not None},
     }
@@ -152,6 +156,7 @@ _AS_THEY_ARE = (
     "metadata", "schema", "load_path", "version_column", "max_table_nesting", "backend", "build",
     "discover", "discover_timeout_s", "timeout_s", "idle_timeout_s", "max_line_bytes", "parallel",
     "reservoir", "resume", "checkpoint_s",
+    "progress_s", "summary_table",
 )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from dlt_singer.errors import ConfigError, NotSupportedError
 
 Kind: TypeAlias = Literal["tap", "target", "utility"]
 Deletes: TypeAlias = Literal["hard", "soft", "off"]
+Progress: TypeAlias = Literal["auto", "live", "lines", "off"]
 Mask: TypeAlias = Literal["sha256", "null", "redact"]
 _DIRECT_URL = re.compile(r"^[a-z+]+:|@", re.IGNORECASE)
 
@@ -53,6 +54,9 @@ class Plugin:
         reservoir: Whether its runs are mirrored; a string names the store, else it is the project's.
         resume: Whether a run takes over what one that died has mirrored.
         checkpoint_s: How old what is mirrored gets before it is stored.
+        progress: How a run is shown: `auto`, `live`, `lines`, `off`.
+        progress_s: Seconds between two lines of progress in a log.
+        summary_table: Whether `dlt_singer.run` loads what the run did into the table `_singer_runs`.
         unsupported: Keys that are set, but whose capability this version does not have.
     """
 
@@ -90,6 +94,9 @@ class Plugin:
     reservoir: bool | str = False
     resume: bool = True
     checkpoint_s: float = 30.0
+    progress: Progress = "auto"
+    progress_s: float = 30.0
+    summary_table: bool = False
     accents: Mapping[str, Mapping[str, Setting]] = field(default_factory=dict)
     settings: Mapping[str, Setting] = field(default_factory=dict)
     unsupported: tuple[str, ...] = ()

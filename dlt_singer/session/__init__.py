@@ -106,6 +106,9 @@ class Session:
         upstream: The tap.
         streams: The streams that pull from this session, each under the names its messages may use.
         limits: Bounds of batches.
+
+    Attributes:
+        failure: What ended the run while somebody still pulled, None if nothing has.
     """
 
     def __init__(self, upstream: Upstream, streams: Mapping[str, str], limits: Limits | None = None) -> None:
@@ -124,6 +127,7 @@ class Session:
         self._waiting_bytes = 0
         self._ended = False
         self._error: BaseException | None = None
+        self.failure: BaseException | None = None
 
     def pull(self, feed: Feed) -> Rows | Literal[_End.END] | None:
         """Return the stream's next batch, None if it is another stream's turn, `END` after its last.
@@ -181,6 +185,8 @@ class Session:
         with self.lock:
             if self._error is None and not self._ended:
                 self._error = TapError(f"The run of {self.name} was broken off.")
+                # Once nobody pulls any more, that is no failure.
+                self.failure = self._error if self._live else None
             if self._stream is not None:
                 self._stream.close()
 
@@ -191,7 +197,7 @@ class Session:
 
     def _fail(self, err: BaseException) -> None:
         if self._error is None:
-            self._error = err
+            self._error = self.failure = err
         self.close()
 
     def _finish(self) -> None:

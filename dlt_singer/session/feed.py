@@ -71,6 +71,7 @@ class Feed:
         "bytes",
         "live",
         "queue",
+        "read_bytes",
         "renewed",
         "restart",
         "schema",
@@ -90,6 +91,7 @@ class Feed:
         self.renewed = False
         self.queue: deque[Rows] = deque()
         self.total = 0
+        self.read_bytes = 0
         self.since = 0.0
         self.bytes = 0
         self._pieces: list[Records] = []
@@ -110,6 +112,7 @@ class Feed:
         self.waiting += len(records)
         self.total += len(records)
         self.bytes += len(records.text)
+        self.read_bytes += len(records.text)
 
     def flush(self, newest: Snapshot | None) -> bool:
         """Make a batch of the waiting rows; return whether there were any."""

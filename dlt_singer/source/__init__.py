@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from dlt_singer.source.load import run
     from dlt_singer.source.replay import reservoir
     from dlt_singer.source.resource import singer_resource
+    from dlt_singer.source.summaries import last_summaries
 
-__all__ = ["discover", "reservoir", "run", "singer", "singer_resource"]
+__all__ = ["discover", "last_summaries", "reservoir", "run", "singer", "singer_resource"]
 
 _HOMES = {
     "discover": "factory",
+    "last_summaries": "summaries",
     "reservoir": "replay",
     "run": "load",
     "singer": "factory",

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import compress
 from typing import Final, TypeAlias
 
 import pyarrow as pa
@@ -18,7 +19,7 @@ import pyarrow as pa
 from dlt_singer.decode import NotExact
 from dlt_singer.errors import BackendError
 from dlt_singer.session import Rows
-from dlt_singer.session.stream_schema import StreamSchema
+from dlt_singer.session.stream_schema import SEQUENCE, StreamSchema
 
 FEW_ROWS = 10
 """A batch of fewer is not worth a file of its own: a tap with thousands of streams would pay for them."""
@@ -33,12 +34,12 @@ class Decoders:
     """Decodes for all streams of an extract; starts its threads when it is first used.
 
     Attributes:
-        counts: How many batches became `arrow` and how many `rows`.
+        counts: How many batches of each stream became `arrow` and how many `rows`.
         reasons: Why batches of a stream became rows, the first time.
     """
 
     def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
+        self.counts: Counter[tuple[str, str]] = Counter()
         self.reasons: dict[str, str] = {}
         self._threads: ThreadPoolExecutor | None = None
         self._free = threading.BoundedSemaphore(_AHEAD)
@@ -112,7 +113,7 @@ class Decoding:
             rows = self.shape.rows(self.batch)
             self._note_rows(verdict)
             return rows
-        self.decoders.counts["arrow"] += 1
+        self.decoders.counts[self.shape.options.stream, "arrow"] += 1
         return table
 
     def _table(self) -> pa.Table:
@@ -128,6 +129,24 @@ class Decoding:
                 f"Stream '{options.stream}'{at} cannot be loaded as Arrow: {verdict.reason}.",
                 "Nothing was loaded. With backend 'auto' such batches are loaded as rows.",
             )
-        self.decoders.counts["rows"] += 1
+        self.decoders.counts[options.stream, "rows"] += 1
         if verdict.reason:
             self.decoders.reasons.setdefault(options.stream, f"{verdict.reason}{at}")
+
+
+def kept(content: Content, keep: list[bool]) -> Content:
+    """Return only the rows to keep."""
+    if isinstance(content, list):
+        return list(compress(content, keep))
+    return content if all(keep) else content.filter(pa.array(keep))
+
+
+def numbered(content: Content, first: int) -> Content:
+    """Put the order of arrival into a column."""
+    if isinstance(content, list):
+        for number, row in enumerate(content, first):
+            row[SEQUENCE] = number
+        return content
+    if SEQUENCE in content.column_names:
+        content = content.drop_columns([SEQUENCE])
+    return content.append_column(SEQUENCE, pa.array(range(first, first + len(content)), pa.int64()))

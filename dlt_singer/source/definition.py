@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from dlt_singer._types import JSON
 from dlt_singer.catalog import Selection, Stream, users_keys
 from dlt_singer.errors import DiscoveryNeededError, SelectionError, UnknownStreamError, did_you_mean
-from dlt_singer.session import Upstream
 from dlt_singer.session.slots import Group, Slot, split
 from dlt_singer.session.stream_schema import StreamOptions
 from dlt_singer.source.mirroring import MirroredStream, Mirroring, Place, reservoir_of
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from dlt.extract.resource import DltResource
     from dlt.extract.source import DltSource
 
+    from dlt_singer.source.account import ObservedUpstream
     from dlt_singer.state import Slots
 
 
@@ -205,7 +205,7 @@ class Definition:
             normalize=source.schema.naming.normalize_path if source is not None else str,
         )
 
-    def upstream(self, group: Group, slots: Slots, place: Place | None) -> Upstream:
+    def upstream(self, group: Group, slots: Slots, place: Place | None) -> ObservedUpstream:
         """Return one run of the tap, which nobody has started yet.
 
         Args:

@@ -8,26 +8,30 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.exceptions import ContextDefaultCannotBeCreated
 from dlt.common.configuration.specs.base_configuration import ContainerInjectableContext
 from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.common.pipeline import PipelineContext, StateInjectableContext, SupportsPipeline
+from dlt.common.runtime.collector import NullCollector
 from dlt.common.storages.load_package import LoadPackageStateInjectableContext
 from dlt.extract.items_transform import LimitItem
 from dlt.extract.resource import DltResource
 from dlt.extract.source import DltSource, SourceInjectableContext
 
 from dlt_singer.errors import SelectionError
+from dlt_singer.progress import Progress, watch
 from dlt_singer.session import Session
 from dlt_singer.session.slots import Group, group_streams
+from dlt_singer.source.account import Account, Tally
 from dlt_singer.source.arrow_items import arrow_items
 from dlt_singer.source.decoding import Decoders
 from dlt_singer.source.definition import Definition
 from dlt_singer.source.handover import HandOver
 from dlt_singer.source.mirroring import Place
+from dlt_singer.source.summaries import note
 from dlt_singer.source.sync import StreamContext
 from dlt_singer.source.table import Table, file_format_of
 from dlt_singer.state import keep_committed_state, live_slots
@@ -63,12 +67,17 @@ class Extract:
             keep_committed_state(pipeline, definition.tap)
         # What the tap has must be known before a run of it can be narrowed to the streams of a group.
         definition.prepare(self._slots)
+        self._pipeline = pipeline
         self._place = _place(pipeline)
+        self._account = _account(definition, self._place, [*resources], self._decoders)
+        self._open: set[str] = set()
+        self._left: set[str] = set()
         groups = definition.spread(group_streams(self._slots.all(), self._slots.shared))
         self._sessions = {stream: session for group in groups for stream, session in self._session(group)}
         self._parents = {id(resource._pipe.parent) for resource in _extracted(source)}  # noqa: SLF001 - no public way up
         self._known_streams = definition.known_streams() | resources.keys()
         self.stops = 0
+        self._progress = self._watch()
 
     def run(self, step: HandOver) -> StreamContext:
         """Return what a stream of this extract works with.
@@ -77,6 +86,7 @@ class Extract:
             step: The stream's last step.
         """
         stream = step.stream
+        self._open.add(stream)
         session = self._sessions[stream]
         resource = self._resources[stream]
         feeds_transformer = resource is not None and id(resource._pipe) in self._parents  # noqa: SLF001 - as above
@@ -95,7 +105,26 @@ class Extract:
             ),
             self._known_streams,
             self._decoders,
+            Tally() if self._account is None else self._account.tallies[stream],
         )
+
+    def leave(self, step: HandOver) -> None:
+        """Note that a stream is not read any more; the last one makes the summary.
+
+        Args:
+            step: The stream's last step.
+        """
+        with _joining:
+            self._open.discard(step.stream)
+            self._left.add(step.stream)
+            failed = any(session.failure is not None for session in self._sessions.values())
+            # After a failure dlt closes what it has begun; it may not have begun with all.
+            is_last = not self._open and (failed or self._left >= self._resources.keys())
+            account, self._account = (self._account, None) if is_last else (None, self._account)
+        if is_last and self._progress is not None:
+            self._progress.close()
+        if account is not None and self._pipeline is not None:
+            note(self._pipeline, self._definition.tap.project, account.summary())
 
     def close(self) -> None:
         """End every run of the tap."""
@@ -104,10 +133,24 @@ class Extract:
 
     def _session(self, group: Group) -> list[tuple[str, Session]]:
         names = self._definition.message_names(group.streams)
-        session = Session(self._definition.upstream(group, self._slots, self._place), names)
+        upstream = self._definition.upstream(group, self._slots, self._place)
+        session = Session(upstream, names)
+        if self._account is not None:
+            self._account.add(upstream, session)
         # Generators that dlt never started have no `finally` to run.
         weakref.finalize(self, session.close)
         return [(stream, session) for stream in group.streams]
+
+    def _watch(self) -> Progress | None:
+        """Show how the run goes on, unless dlt shows it."""
+        if self._account is None or not isinstance(getattr(self._pipeline, "collector", None), NullCollector):
+            return None
+        plugin = self._definition.tap.plugin
+        progress = watch(self._account.reading, plugin.progress, plugin.progress_s)
+        if progress is not None:
+            # Also if dlt forgets about it.
+            weakref.finalize(self, progress.close)
+        return progress
 
 
 def definitions_of(source: DltSource) -> set[Definition]:
@@ -165,6 +208,13 @@ def _place(pipeline: SupportsPipeline | None) -> Place | None:
         pipeline.dataset_name or "",
         package.load_id,
     )
+
+
+def _account(
+    definition: Definition, place: Place | None, streams: Sequence[str], decoders: Decoders
+) -> Account | None:
+    """Return what the summary is made from; None if rows are only looked at."""
+    return None if place is None else Account(definition, place, streams, decoders)
 
 
 def _active_pipeline() -> SupportsPipeline | None:

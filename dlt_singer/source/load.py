@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import dlt
@@ -9,19 +12,33 @@ from dlt.common.pipeline import LoadInfo
 from dlt.extract.source import DltSource
 
 from dlt_singer.source.extract import definitions_of
+from dlt_singer.source.runs_table import load_runs
+from dlt_singer.source.summaries import Loaded, collecting, complete
 from dlt_singer.state import keep_committed_state
+from dlt_singer.summary import RunSummary, text
 from dlt_singer.tap import announce
 
 
-def run(pipeline: dlt.Pipeline, source: DltSource, **run_kwargs: Any) -> LoadInfo:  # noqa: ANN401 - dlt's own
-    """Load a source: like `pipeline.run`, but with nothing left pending before and the state copied after.
+def run(
+    pipeline: dlt.Pipeline,
+    source: DltSource,
+    *,
+    summary: bool = True,
+    summary_table: bool | None = None,
+    **run_kwargs: Any,  # noqa: ANN401 - dlt's own
+) -> LoadInfo:
+    """Load a source: like `pipeline.run`, but with nothing left pending before, and the state copied after.
 
     A package that an earlier run left behind is loaded first (`pipeline.run` alone would load it and leave the
-    source unread). After the load, the committed Singer state is copied to the project's store.
+    source unread). After the load, the committed Singer state is copied to the project's store, and what the run
+    did is written beside its log; `last_summaries` returns it.
 
     Args:
         pipeline: The pipeline.
         source: What `singer` returned, or any source that holds streams of it.
+        summary: Whether what the run did is said at its end, in a few lines.
+        summary_table: Whether it is also loaded into the table `_singer_runs`; by default as the tap's key
+            `summary_table` says.
         **run_kwargs: Arguments of `pipeline.run`, such as `refresh` or `write_disposition`.
 
     Returns:
@@ -37,8 +54,34 @@ def run(pipeline: dlt.Pipeline, source: DltSource, **run_kwargs: Any) -> LoadInf
     if pipeline.has_pending_data:
         announce(f"{pipeline.pipeline_name}: first loading what an earlier run left pending")
         pipeline.run()
-    info = pipeline.run(source, **run_kwargs)
     # Single resources of one tap have a definition each.
-    for tap in {(each.tap.project.file, each.tap.name): each.tap for each in definitions_of(source)}.values():
-        keep_committed_state(pipeline, tap)
+    taps = [*{(each.tap.project.file, each.tap.name): each.tap for each in definitions_of(source)}.values()]
+    in_table = {tap.name for tap in taps if (tap.plugin.summary_table if summary_table is None else summary_table)}
+    told = _Told(pipeline, summary, frozenset(in_table))
+    began = time.monotonic()
+    with collecting(pipeline):
+        try:
+            info = pipeline.run(source, **run_kwargs)
+        except BaseException as failure:
+            _tell(complete(pipeline, failure=failure), told)
+            raise
+        loaded = Loaded(pipeline.last_trace, info, time.monotonic() - began)
+        for tap in taps:
+            keep_committed_state(pipeline, tap)
+        _tell(complete(pipeline, loaded), told)
     return info
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Who is told what was done: a person, and the pipeline's own destination for these taps."""
+
+    pipeline: dlt.Pipeline
+    person: bool
+    taps: frozenset[str]
+
+
+def _tell(summaries: Sequence[RunSummary], told: _Told) -> None:
+    for each in summaries if told.person else ():
+        announce(text(each))
+    load_runs(told.pipeline, [each for each in summaries if each.tap in told.taps])

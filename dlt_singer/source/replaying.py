@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from dlt.extract.resource import DltResource
     from dlt.extract.source import DltSource
 
+    from dlt_singer.source.account import ObservedRun, ObservedUpstream
     from dlt_singer.state import Slots
 
 _NAMED_FILES = 3
@@ -160,7 +161,7 @@ class ReservoirDefinition(Definition):
         """
         return self.holdings.chain(stream, self.wish.lineage)
 
-    def upstream(self, group: Group, slots: Slots, place: Place | None) -> Upstream:  # noqa: ARG002 - nothing is mirrored
+    def upstream(self, group: Group, slots: Slots, place: Place | None) -> ObservedUpstream:  # noqa: ARG002 - nothing is mirrored
         """Return the messages of a group of streams.
 
         Raises:
@@ -182,11 +183,15 @@ class ReplayUpstream:
     Args:
         definition: What is replayed.
         group: The streams, and what was loaded of them.
+
+    Attributes:
+        runs: Starts of the tap: none.
     """
 
     def __init__(self, definition: ReservoirDefinition, group: Group) -> None:
         self._definition = definition
         self._group = group
+        self.runs: tuple[ObservedRun, ...] = ()
 
     @property
     def name(self) -> str:

@@ -120,7 +120,10 @@ def stream_resource(definition: Definition, stream: str, options: Mapping[str, A
                 extract.close()
             raise
         finally:
-            sync.close()
+            try:
+                sync.close()
+            finally:
+                extract.leave(step)
 
     merged = {"write_disposition": OURS, "name": stream, **options}
     merged.pop("backend", None)

@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import compress
 from typing import cast
 
 import pyarrow as pa
@@ -26,9 +25,10 @@ from dlt_singer.session import END, Feed, Rows, Session
 from dlt_singer.session.boundary import REMEMBERED_ROWS, Boundary, Mark
 from dlt_singer.session.slots import Slot, write_rest
 from dlt_singer.session.snapshot import Snapshot
-from dlt_singer.session.stream_schema import SEQUENCE, StreamOptions, StreamSchema
+from dlt_singer.session.stream_schema import StreamOptions, StreamSchema
 from dlt_singer.source import decoding
-from dlt_singer.source.decoding import Content, Decoders, Decoding
+from dlt_singer.source.account import Tally
+from dlt_singer.source.decoding import Content, Decoders, Decoding, kept, numbered
 from dlt_singer.source.table import Table
 from dlt_singer.state import Slots
 from dlt_singer.tap import warn
@@ -46,6 +46,7 @@ class StreamContext:
         table: Where the rows go.
         known_streams: Streams whose parts of a STATE are theirs and not global.
         decoders: Those of the extract.
+        tally: Takes what the summary says of the stream.
     """
 
     options: StreamOptions
@@ -55,6 +56,7 @@ class StreamContext:
     table: Table
     known_streams: frozenset[str]
     decoders: Decoders
+    tally: Tally
 
 
 @dataclass(slots=True)
@@ -66,6 +68,7 @@ class Delivery:
         batch: The batch.
         marks: Its rows as the boundary sees them, for a stream that repeats rows.
         sequence: The last `_sdc_sequence` in it, 0 without.
+        rows: How many of its rows are new.
         has_hints: Whether the item carries the table's hints.
     """
 
@@ -73,6 +76,7 @@ class Delivery:
     batch: Rows
     marks: list[Mark] = field(default_factory=list)
     sequence: int = 0
+    rows: int = 0
     has_hints: bool = False
 
 
@@ -83,6 +87,7 @@ class StreamSync:
         self._run = run
         self._stream = run.feed.stream
         self._slot = (run.slots.get(self._stream) or Slot()).copy()
+        run.tally.begin(self._slot, run.table.name)
         self._version_before = self._slot.get("version")
         self._shape: StreamSchema | None = None
         self._boundary: Boundary | None = None
@@ -133,6 +138,7 @@ class StreamSync:
                 return
             self._handed = batch.number
             self._run.session.hand_over(self._run.feed, batch)
+            self._run.tally.add(batch.rows, delivery.rows)
             if self._boundary is not None:
                 self._boundary.handed(batch.first, delivery.marks)
             if delivery.sequence:
@@ -145,6 +151,9 @@ class StreamSync:
             self._run.session.close_feed(self._run.feed)
             if not self._run.session.failed:
                 self._remember()
+        shape = self._shape
+        written_by = None if shape is None else self._run.table.disposition(self._disposition(shape))
+        self._run.tally.end(self._slot, written_by, complete=self._complete)
 
     def _shape_of(self, schema: Schema) -> StreamSchema:
         if self._shape is None or self._shape.schema is not schema:
@@ -209,9 +218,10 @@ class StreamSync:
         content, shape = decoding.content(), decoding.shape
         if self._boundary is not None:
             delivery.marks = self._boundary.mark(delivery.batch.raws)
-            content = _kept(content, [not mark.known for mark in delivery.marks])
+            content = kept(content, [not mark.known for mark in delivery.marks])
+        delivery.rows = len(content)
         if self._merges(shape):
-            content = _numbered(content, self._sequence)
+            content = numbered(content, self._sequence)
             self._sequence += len(content)
             delivery.sequence = self._sequence - 1
         return content
@@ -280,20 +290,3 @@ class StreamSync:
 def _emptied(waiting: deque[Decoding]) -> Iterator[Decoding]:
     while waiting:
         yield waiting.popleft()
-
-
-def _kept(content: Content, keep: list[bool]) -> Content:
-    if isinstance(content, list):
-        return list(compress(content, keep))
-    return content if all(keep) else content.filter(pa.array(keep))
-
-
-def _numbered(content: Content, first: int) -> Content:
-    """Put the order of arrival into a column."""
-    if isinstance(content, list):
-        for number, row in enumerate(content, first):
-            row[SEQUENCE] = number
-        return content
-    if SEQUENCE in content.column_names:
-        content = content.drop_columns([SEQUENCE])
-    return content.append_column(SEQUENCE, pa.array(range(first, first + len(content)), pa.int64()))

@@ -94,6 +94,13 @@ class Table:
             # What an earlier run of this object has left would hide what the user has said since.
             resource._hints_variants.pop(resource.table_name, None)  # noqa: SLF001 - no public way
 
+    @property
+    def name(self) -> str | None:
+        """The table's name at the destination; None if each row decides, or there is no pipeline."""
+        if self._resource is None or self._schema is None or not isinstance(self._resource.table_name, str):
+            return None
+        return self._schema.naming.normalize_table_identifier(self._resource.table_name)
+
     @cached_property
     def arrow_obstacle(self) -> str | None:
         """Why the resource must be given rows; None if it takes Arrow."""
@@ -144,19 +151,17 @@ class Table:
 
     def prepare_to_merge(self) -> None:
         """Have child tables carry the root's id although this run replaces: a column that cannot be null later."""
-        if self._schema is not None and self._resource is not None and isinstance(self._resource.table_name, str):
-            name = self._schema.naming.normalize_table_identifier(self._resource.table_name)
+        if self._schema is not None and self.name is not None:
             root_id = {TColumnName("_dlt_id"): TColumnName("_dlt_root_id")}
             RelationalNormalizer.update_normalizer_config(
-                self._schema, {"propagation": {"tables": {name: root_id}}}
+                self._schema, {"propagation": {"tables": {self.name: root_id}}}
             )
 
     def stored_columns(self) -> Mapping[str, ColumnHint]:
         """Return the columns the table has already, with the types the user has given on top."""
-        if self._resource is None or self._schema is None or not isinstance(self._resource.table_name, str):
+        if self._resource is None or self._schema is None or self.name is None:
             return {}
-        name = self._schema.naming.normalize_table_identifier(self._resource.table_name)
-        stored = self._schema.tables.get(name, {}).get("columns", {})
+        stored = self._schema.tables.get(self.name, {}).get("columns", {})
         users = self._resource.columns
         merged = {**stored, **(users if isinstance(users, Mapping) else {})}
         return cast("Mapping[str, ColumnHint]", merged)

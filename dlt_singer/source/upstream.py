@@ -10,7 +10,7 @@ from dlt_singer.session import MessageStream
 from dlt_singer.session.slots import Group
 from dlt_singer.session.snapshot import Snapshot
 from dlt_singer.source.mirroring import MirroredRun, Mirroring
-from dlt_singer.tap import announce, warn
+from dlt_singer.tap import TapRun, announce, warn
 
 if TYPE_CHECKING:
     from dlt_singer.source.definition import Definition
@@ -25,12 +25,16 @@ class TapUpstream:
         definition: The source definition.
         group: The streams, and the state they start from.
         mirroring: Where the run is mirrored; None if it is not.
+
+    Attributes:
+        runs: The tap, once it was started.
     """
 
     def __init__(self, definition: Definition, group: Group, mirroring: Mirroring | None) -> None:
         self._definition = definition
         self._group = group
         self._mirroring = mirroring
+        self.runs: list[TapRun] = []
 
     @property
     def name(self) -> str:
@@ -73,4 +77,6 @@ class TapUpstream:
         catalog = None if selection is None else self._definition.tap.narrow(selection.catalog, streams)
         shown = ", ".join(streams) if len(streams) <= _NAMED_STREAMS else f"{len(streams)} streams"
         announce(f"{self.name}: reading {shown}{self._definition.catalog_age}")
-        return self._definition.tap.sync(catalog, state)
+        run = self._definition.tap.sync(catalog, state)
+        self.runs.append(run)
+        return run

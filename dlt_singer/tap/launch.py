@@ -9,21 +9,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import threading
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
 from dlt_singer._types import JSON
 from dlt_singer.config import Plugin, Project
-from dlt_singer.errors import SingerError
 from dlt_singer.process import RUN_DIR, Command, GuardedProcess
-from dlt_singer.tap.executable import LOCAL, executable_of, store_of
-from dlt_singer.tap.log import StderrLog, warn
-
-_KEEP_LOG_S = 20.0
+from dlt_singer.tap.executable import LOCAL, executable_of
+from dlt_singer.tap.log import StderrLog
+from dlt_singer.tap.logs import keep, log_path, new_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +40,10 @@ def start(plugin: Plugin, project: Project, arguments: Arguments) -> tuple[Guard
     argv, env = executable_of(plugin, project)
     options, files = _files(arguments.files or {})
     log = StderrLog(
-        plugin.name, plugin.secret_values(), _log_path(plugin, project), lambda path: _keep_log(path, project)
+        plugin.name,
+        plugin.secret_values(),
+        log_path(project, new_id(plugin.name)),
+        lambda path: keep(path, project),
     )
     command = Command(
         argv=[*argv, *arguments.flags, *options],
@@ -67,28 +65,6 @@ def running(plugin: Plugin, project: Project, arguments: Arguments) -> Iterator[
         log.close()
 
 
-def _keep_log(path: Path, project: Project) -> None:
-    """Copy the log of a run that is over to the store; a run neither fails nor hangs for it."""
-    failures: list[object] = [f"It took longer than {_KEEP_LOG_S:g} s."]
-
-    def keep() -> None:
-        key = path.relative_to(project.root / LOCAL).as_posix()
-        try:
-            store = store_of(project)
-            if store.local_root is None or store.local_root / key != path:
-                store.publish(path, key)
-            failures.clear()
-        except SingerError as err:
-            failures[:] = [err]
-
-    # In a thread that may be left behind: whoever is ended has little time.
-    keeping = threading.Thread(target=keep, daemon=True)
-    keeping.start()
-    keeping.join(_KEEP_LOG_S)
-    for failure in failures:
-        warn(f"The log {path} could not be copied to the store. {failure}")
-
-
 def _hide_from_git(directory: Path) -> None:
     """Keep executables, logs and states of a project out of its repository, as a `.venv` does."""
     mark = directory / ".gitignore"
@@ -107,8 +83,3 @@ def _files(documents: Mapping[str, JSON]) -> tuple[list[str], dict[str, str]]:
         options += [option, f"{RUN_DIR}/{name}"]
         files[name] = json.dumps(document)
     return options, files
-
-
-def _log_path(plugin: Plugin, project: Project) -> Path:
-    moment = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-    return project.root / LOCAL / "logs" / project.env / f"{plugin.name}-{moment}-{uuid.uuid4().hex[:8]}.log"

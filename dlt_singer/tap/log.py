@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TextIO
 from urllib.parse import quote, quote_plus
 
+from dlt_singer.summary import Metric, Metrics
+
 TAIL_LINES = 20
 _HEADLINE_CHARACTERS = 300
 _LEVEL = re.compile(
@@ -61,6 +63,8 @@ class StderrLog:
         self._file: TextIO | None = None
         self._muted = False
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self._metrics = Metrics()
+        self.id = path.stem if path is not None else None
 
     def __call__(self, line: str) -> None:
         """Take one line."""
@@ -68,12 +72,24 @@ class StderrLog:
         self._tail.append(line)
         if self._muted:
             return
+        self._metrics.read(line)
         self._write(line)
         self._logger.log(level_of(line), "%s: %s", self._tap, line)
 
     def mute(self) -> None:
         """Keep lines for errors only: what a tap says when it is asked for its options interests nobody."""
         self._path, self._muted = None, True
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """What the tap has measured, in METRIC lines."""
+        return self._metrics.found
+
+    def place(self, root: Path) -> str | None:
+        """Return where the log file is, from the project's root; None if there is none."""
+        if self._path is None or self._file is None:
+            return None
+        return self._path.relative_to(root).as_posix() if self._path.is_relative_to(root) else str(self._path)
 
     def redact(self, text: str) -> str:
         """Return `text` with every secret replaced by `***`."""

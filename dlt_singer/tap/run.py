@@ -17,6 +17,7 @@ from dlt_singer.errors import MessageError, TapExitError, TapProtocolError, TapT
 from dlt_singer.mask import Masks, masked
 from dlt_singer.messages import Batch, Cutter, Idle, Message, Record, Records, parse_line
 from dlt_singer.process import GuardedProcess
+from dlt_singer.summary import ProcessSummary
 from dlt_singer.tap.batch import records
 from dlt_singer.tap.log import StderrLog, warn
 
@@ -74,6 +75,9 @@ class TapRun:
         self._line_number = 0
         self._strays = 0
         self._unfinished = b""
+        self._exit_code: int | None = None
+        self._ended: float | None = None
+        self._waited_s = 0.0
 
     def __iter__(self) -> Iterator[Message]:
         """Return what the tap says, masked; a BATCH as the rows it stands for."""
@@ -81,8 +85,21 @@ class TapRun:
 
     def close(self) -> None:
         """End the tap if it still runs; idempotent."""
+        self._ended = self._ended or time.monotonic()
         self._process.stop()
         self._log.close()
+
+    @property
+    def log_id(self) -> str | None:
+        """The name of its log, None without one."""
+        return self._log.id
+
+    def summary(self) -> ProcessSummary:
+        """Return what is known of it so far."""
+        seconds = (self._ended or time.monotonic()) - self._started
+        return ProcessSummary(
+            self._log.place(self._root), self._exit_code, seconds, self._waited_s, self._strays, self._log.metrics
+        )
 
     def _rows(self) -> Iterator[Message]:
         for message in self._messages():
@@ -130,7 +147,7 @@ class TapRun:
     def _texts(self) -> Iterator[bytes | None]:
         """Cut stdout into texts of whole lines, whatever the chunks; None for a moment without any."""
         pieces: list[bytes] = []
-        while (chunk := self._process.read(IDLE_S)) != b"":
+        while (chunk := self._read()) != b"":
             self._check_time(chunk)
             if chunk is None:
                 yield None
@@ -143,6 +160,12 @@ class TapRun:
             yield b"".join((*pieces, chunk[:end]))
             pieces = [chunk[end + 1 :]]
         self._unfinished = b"".join(pieces)
+
+    def _read(self) -> bytes | None:
+        asked = time.monotonic()
+        chunk = self._process.read(IDLE_S)
+        self._waited_s += time.monotonic() - asked
+        return chunk
 
     def _check_time(self, chunk: bytes | None) -> None:
         now, limits = time.monotonic(), self._patience
@@ -192,7 +215,8 @@ class TapRun:
             warn(f"{self.name}: line {self._line_number} is no Singer message and was skipped: {shown}")
 
     def _judge(self, cut: MessageError | None) -> None:
-        code = self._process.wait()
+        code = self._exit_code = self._process.wait()
+        self._ended = time.monotonic()
         if code != 0:
             raise TapExitError(
                 f"{self.name} {describe_exit(code, self._log.headline())}",
