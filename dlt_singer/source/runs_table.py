@@ -9,40 +9,33 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 import dlt
+from dlt.common.schema.utils import new_table
 
 from dlt_singer._types import JSON
 from dlt_singer.summary import RunSummary, document
 from dlt_singer.tap import warn
 
 if TYPE_CHECKING:
-    from dlt.common.schema.typing import TTableSchemaColumns
+    from dlt.common.schema.typing import TColumnSchema
     from dlt.pipeline.trace import PipelineTrace
 
 TABLE = "_singer_runs"
 _SCHEMA = "singer_runs"
-_COLUMNS: dict[str, dict[str, object]] = {
-    "id": {"data_type": "text", "nullable": False},
-    "tap": {"data_type": "text"},
-    "environment": {"data_type": "text"},
-    "origin": {"data_type": "text"},
-    "pipeline": {"data_type": "text"},
-    "load_id": {"data_type": "text"},
-    "started_at": {"data_type": "timestamp"},
-    "seconds": {"data_type": "double"},
-    "waiting_seconds": {"data_type": "double"},
-    "result": {"data_type": "text"},
-    "reason": {"data_type": "text"},
-    "rows_read": {"data_type": "bigint"},
-    "bytes_read": {"data_type": "bigint"},
-    "stray_lines": {"data_type": "bigint"},
-    "exit_code": {"data_type": "bigint"},
-    "log": {"data_type": "text"},
-    "summary": {"data_type": "json"},
+_COLUMNS: dict[str, str] = {
+    **dict.fromkeys(
+        ("id", "tap", "environment", "origin", "pipeline", "load_id", "result", "reason", "log"), "text"
+    ),
+    **dict.fromkeys(("rows_read", "bytes_read", "stray_lines", "exit_code"), "bigint"),
+    **dict.fromkeys(("seconds", "waiting_seconds"), "double"),
+    "started_at": "timestamp",
+    "summary": "json",
 }
-_OF_A_STREAM = (
-    "stream", "table", "written_by", "rows_read", "rows_handed", "rows_known", "bytes_read", "arrow_batches",
-    "row_batches", "rows_reason", "bookmark_from", "bookmark_to", "complete",
-)  # fmt: skip
+_STREAM_COLUMNS: dict[str, str] = {
+    **dict.fromkeys(("stream", "table", "written_by", "rows_reason", "bookmark_from", "bookmark_to"), "text"),
+    **dict.fromkeys(("rows_read", "rows_handed", "rows_known", "rows_loaded", "bytes_read"), "bigint"),
+    **dict.fromkeys(("arrow_batches", "row_batches"), "bigint"),
+    "complete": "bool",
+}
 
 
 def load_runs(pipeline: dlt.Pipeline, summaries: Sequence[RunSummary]) -> None:
@@ -62,13 +55,27 @@ def load_runs(pipeline: dlt.Pipeline, summaries: Sequence[RunSummary]) -> None:
             [row(each) for each in summaries],
             table_name=TABLE,
             write_disposition="append",
-            columns=cast("TTableSchemaColumns", _COLUMNS),
-            schema=dlt.Schema(_SCHEMA),
+            schema=_schema(),
         )
     except Exception as err:  # noqa: BLE001 - whatever a destination raises
         warn(f"{pipeline.pipeline_name}: what the run did could not be loaded into {TABLE} ({type(err).__name__}).")
     finally:
         pipeline._last_trace = cast("PipelineTrace", trace)  # noqa: SLF001 - no public way; dlt begins with None
+
+
+def _schema() -> dlt.Schema:
+    """Return a schema that knows all columns, also while all of their values are null."""
+    schema = dlt.Schema(_SCHEMA)
+    parent = None
+    for path, columns in (((TABLE,), _COLUMNS), ((TABLE, "streams"), _STREAM_COLUMNS)):
+        name = schema.naming.normalize_tables_path(schema.naming.make_path(*path))
+        typed = [
+            {"name": schema.naming.normalize_identifier(column), "data_type": kind, "nullable": True}
+            for column, kind in columns.items()
+        ]
+        schema.update_table(new_table(name, cast("str", parent), columns=cast("list[TColumnSchema]", typed)))
+        parent = name
+    return schema
 
 
 def row(summary: RunSummary) -> dict[str, JSON]:
@@ -79,7 +86,10 @@ def row(summary: RunSummary) -> dict[str, JSON]:
     ends = [process.exit_code for process in summary.processes]
     own = {key: value for key, value in {**whole, **totals}.items() if key in _COLUMNS}
     streams = [
-        {**{key: each[key] for key in _OF_A_STREAM}, "rows_loaded": loaded.get(str(each["table"]))}
+        {
+            **{key: each[key] for key in _STREAM_COLUMNS if key in each},
+            "rows_loaded": loaded.get(str(each["table"])),
+        }
         for each in cast("list[dict[str, JSON]]", whole["streams"])
     ]
     return {

@@ -134,7 +134,8 @@ def completed_by(summary: RunSummary, loaded: Loaded | None, failure: BaseExcept
     own = {stream.table for stream in summary.streams}
     ours = {name for name in package.schema.tables if get_root_table(package.schema.tables, name)["name"] in own}
     new_tables, new_columns = _changes(package, ours)
-    rows = {table: count for table, count in sorted(_rows(loaded.trace, summary.load_id).items()) if table in ours}
+    counts = sorted(_rows(loaded.trace, summary.load_id).items())
+    rows = {table: count for table, count in counts if table in ours and count}
     return replace(summary, load=LoadSummary(loaded.seconds, rows, new_tables, new_columns))
 
 

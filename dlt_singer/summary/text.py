@@ -11,9 +11,9 @@ from dlt_singer.summary.model import RunSummary, StreamSummary
 from dlt_singer.summary.words import byte_words, columns, count_words, second_words
 
 _INDENT = "  "
+_TO = "→ "
 _SHOWN_STREAMS: Final = 20
 _SHOWN_METRICS: Final = 6
-_NARROWEST: Final = 20
 _KNOWN: Final = ("record_count", "sync_duration", "job_duration")
 _NUMBERS = ("read", "known", "loaded")
 
@@ -27,7 +27,7 @@ def text(summary: RunSummary, width: int = 80) -> str:
 
     Example:
         >>> print(text(RunSummary("tap-x-1", "tap-x", "default", "2026-01-01T00:00:00Z", seconds=2)))
-        tap-x: 0 rows of 0 streams in 2.0 s
+        tap-x: 0 rows, 0 streams, 2.0 s
     """
     lines = [*textwrap.wrap(_headline(summary), width, subsequent_indent=_INDENT)]
     lines += [f"{_INDENT}{line}" for line in _streams(summary, width - len(_INDENT))]
@@ -48,7 +48,7 @@ def _headline(summary: RunSummary) -> str:
     name = summary.tap if summary.origin == "tap" else f"reservoir of {summary.tap}"
     if summary.result == "failed":
         return f"{name}: failed after {second_words(seconds)}{of_them}; {rows} of {streams} had been read"
-    return f"{name}: {rows} of {streams} in {second_words(seconds)}{of_them}"
+    return f"{name}: {rows}, {streams}, {second_words(seconds)}{of_them}"
 
 
 def _streams(summary: RunSummary, width: int) -> Iterator[str]:
@@ -75,21 +75,21 @@ def _streams(summary: RunSummary, width: int) -> Iterator[str]:
 
 
 def _with_bookmarks(lines: Sequence[str], bookmarks: Sequence[tuple[str, str]], width: int) -> Iterator[str]:
-    """Put bookmarks behind the lines of their streams; what does not fit beside the other comes below it."""
-    if not any(map(any, bookmarks)):
-        yield from lines
-        return
-    before = max(map(len, lines)) + 2
-    room = max(width - before, _NARROWEST)
-    yield f"{lines[0]:<{before}}bookmark"
+    """Put bookmarks behind the lines of their streams, or below them if there is no room."""
+    before = max(map(len, lines)) + len(_INDENT)
+    longest = max((len(words) + len(_TO) for pair in bookmarks for words in pair if words), default=0)
+    beside = longest <= width - before
+    yield f"{lines[0]:<{before}}bookmark" if longest and beside else lines[0]
     for line, (was, now) in zip(lines[1:], bookmarks, strict=True):
-        both = f"{was} → {now}" if was and now != was else now or was
-        if len(both) <= room:
-            yield f"{line:<{before}}{both}".rstrip()
-            continue
-        first, *others = [_cut(part, room) for part in ([was, f"→ {now}"] if was and now != was else [both])]
-        yield f"{line:<{before}}{first}"
-        yield from (f"{'':{before}}{other}" for other in others)
+        parts = [was, f"{_TO}{now}"] if was and now != was else [now or was]
+        room = width - (before if beside else len(_INDENT))
+        if len(" ".join(parts)) <= room:
+            parts = [" ".join(parts)]
+        if beside:
+            yield f"{line:<{before}}{parts.pop(0)}".rstrip()
+        else:
+            yield line
+        yield from (f"{'':{before if beside else len(_INDENT)}}{_cut(part, room)}" for part in parts if part)
 
 
 def _bookmark(stream: StreamSummary) -> tuple[str, str]:

@@ -15,7 +15,7 @@ _GAP = "  "
 
 
 def bookmark_words(value: JSON) -> str:
-    """Return a stream's part of a STATE, shortened; singer-sdk's by the value that it compares.
+    """Return a stream's part of a STATE, shortened to the value that counts where that can be told.
 
     Example:
         >>> bookmark_words({"replication_key": "updated_at", "replication_key_value": "2024-01-01"})
@@ -23,6 +23,9 @@ def bookmark_words(value: JSON) -> str:
     """
     if isinstance(value, Mapping) and "replication_key_value" in value:
         value = value["replication_key_value"]
+    if isinstance(value, Mapping) and len(value) == 1:
+        (inner,) = value.values()
+        value = inner if isinstance(inner, str | int | float) else value
     words = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return words if len(words) <= _SHORT else f"{words[: _SHORT - 1]}…"
 

@@ -21,7 +21,7 @@ from dlt_singer.source import singer
 from dlt_singer.state import committed_states
 
 __all__ = [
-    "CRASH", "CUT", "DEAF", "HANG", "NOISE", "ORPHAN", "SIGNAL", "STDERR", "FakeTap", "Step", "Table",
+    "CRASH", "CUT", "DEAF", "HANG", "NOISE", "ORPHAN", "SIGNAL", "STDERR", "WAIT", "FakeTap", "Step", "Table",
     "activate_version", "record", "repeat", "schema", "singer_state", "state",
 ]  # fmt: skip
 
@@ -54,6 +54,11 @@ def NOISE(line: str) -> Step:  # noqa: N802 - as CRASH
 def STDERR(line: str) -> Step:  # noqa: N802 - as CRASH
     """Write a line to stderr."""
     return {"stderr": line}
+
+
+def WAIT(seconds: float) -> Step:  # noqa: N802 - as CRASH
+    """Say nothing for a while."""
+    return {"wait": seconds}
 
 
 def CUT(text: str) -> Step:  # noqa: N802 - as CRASH

@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,11 @@ def _start_child(own_session: bool) -> None:  # noqa: FBT001 - a value from the 
     subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"], start_new_session=own_session)
 
 
+def _wait(seconds: float) -> None:
+    sys.stdout.flush()
+    time.sleep(seconds)
+
+
 def _hang(_: object) -> None:
     sys.stdout.flush()
     while True:
@@ -94,6 +100,7 @@ _STEPS: dict[str, Callable[[Any], object]] = {
     "deaf": _ignore_sigterm,
     "child": _start_child,
     "hang": _hang,
+    "wait": _wait,
 }
 
 

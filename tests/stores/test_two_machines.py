@@ -127,9 +127,11 @@ def test_what_one_machine_has_made_the_other_runs_at_once(one: Machine, two: Mac
     assert store.list("catalogs/") == ["catalogs/tap-x.base.info.json", "catalogs/tap-x.base.json"]
     assert store.list("leases/") == []
     logs = [name for each in (one, two) for name in each.logs()]
-    assert len(logs) == 3  # one discovery, two runs
+    assert sorted(name.rpartition(".")[2] for name in logs) == ["json"] * 2 + ["log"] * 3  # a discovery, two runs
     assert [f"logs/default/{name}" for name in sorted(logs)] == store.list("logs/")
-    assert {store.read(key) for key in store.list("logs/")} == {b"INFO this is the log of the tap\n"}
+    texts = {key: store.read(key) or b"" for key in store.list("logs/")}
+    assert {text for key, text in texts.items() if key.endswith(".log")} == {b"INFO this is the log of the tap\n"}
+    assert {json.loads(text)["result"] for key, text in texts.items() if key.endswith(".json")} == {"ok"}
 
 
 def test_two_first_runs_at_once_build_once(one: Machine, two: Machine, tmp_path: Path, store: Store) -> None:
