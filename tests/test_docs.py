@@ -173,7 +173,7 @@ def _tap_with(directory: Path, key: str, form: Form) -> Plugin:
 
 
 def _example(form: Form) -> object:
-    candidates = [OF_ANY_FORM[form.model], {"a": 1}, {"a": "null"}, "soft", "rows"]
+    candidates = [OF_ANY_FORM[form.model], {"a": 1}, {"a": "null"}, "soft", "rows", "lines"]
     return next(value for value in candidates if form.holds(value))
 
 

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, cast
 
 from dlt_singer._types import JSON
-from dlt_singer.cli.screen import show, table
+from dlt_singer.cli.screen import show, width, wrapped
 
 if TYPE_CHECKING:
     import dlt
@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
 
 def show_outcome(arguments: argparse.Namespace, tap: Tap, pipeline: dlt.Pipeline, seconds: float) -> None:
-    """Show the rows of each table that a run brought, and where they went."""
-    rows = _loaded_rows(pipeline)
+    """Show what a run did, stream by stream, and where the rows went."""
+    from dlt_singer.source import last_summaries
+    from dlt_singer.summary import document as as_document
+    from dlt_singer.summary import text
+
+    rows, runs = _loaded_rows(pipeline), last_summaries(pipeline)
     document: JSON = {
         "tap": tap.name,
         "ok": True,
@@ -26,11 +30,11 @@ def show_outcome(arguments: argparse.Namespace, tap: Tap, pipeline: dlt.Pipeline
         "seconds": round(seconds, 3),
         "rows": sum(rows.values()),
         "tables": cast("JSON", rows),
+        "runs": [as_document(each) for each in runs],
     }
     where = f"{destination_name(pipeline)}, dataset {pipeline.dataset_name}, pipeline {pipeline.pipeline_name}"
-    head = f"{tap.name}: {sum(rows.values()):,} rows in {seconds:.1f} s into {where}"
-    listed = table(("table", "rows"), [[name, count] for name, count in rows.items()]) if rows else "Nothing new."
-    show(arguments, document, f"{head}\n\n{listed}")
+    said = [text(each, width()) for each in runs] or [f"{tap.name}: nothing new"]
+    show(arguments, document, "\n".join([*said, *wrapped(f"  loaded into {where}")]))
 
 
 def destination_name(pipeline: dlt.Pipeline) -> str | None:

@@ -63,7 +63,7 @@ def replay(arguments: argparse.Namespace) -> None:
         damaged="skip" if arguments.skip_damaged else "fail",
     )
     started = time.monotonic()
-    info = load(pipeline, source, **({"refresh": arguments.refresh} if arguments.refresh else {}))
+    info = load(pipeline, source, summary=False, **({"refresh": arguments.refresh} if arguments.refresh else {}))
     info.raise_on_failed_jobs()
     show_outcome(arguments, tap, pipeline, time.monotonic() - started)
 

@@ -78,7 +78,7 @@ def _run_one(arguments: argparse.Namespace, project: Project, name: str) -> int:
     if arguments.limit is not None:
         source.add_limit(arguments.limit, count_rows=True)
     started = time.monotonic()
-    info = load(pipeline, source, **({"refresh": arguments.refresh} if arguments.refresh else {}))
+    info = load(pipeline, source, summary=False, **({"refresh": arguments.refresh} if arguments.refresh else {}))
     info.raise_on_failed_jobs()
     show_outcome(arguments, tap, pipeline, time.monotonic() - started)
     return 0

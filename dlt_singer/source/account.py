@@ -172,8 +172,7 @@ def reason_words(failure: BaseException) -> str:
 
 
 def _bookmark(slot: Slot) -> str | None:
-    # Taps leave an empty one for streams that have none.
-    return bookmark_words(slot["part"]["value"]) if "part" in slot and slot["part"]["value"] else None
+    return (bookmark_words(slot["part"]["value"]) or None) if "part" in slot else None
 
 
 def _latest(session: Session, stream: str) -> str:
@@ -181,4 +180,4 @@ def _latest(session: Session, stream: str) -> str:
     if snapshot is None or memoryview(snapshot.raw).nbytes > _LARGE_STATE_BYTES:
         return ""
     part = snapshot.part(stream)
-    return bookmark_words(part["value"]) if part is not None and part["value"] else ""
+    return "" if part is None else bookmark_words(part["value"])

@@ -15,7 +15,7 @@ _GAP = "  "
 
 
 def bookmark_words(value: JSON) -> str:
-    """Return a stream's part of a STATE, shortened to the value that counts where that can be told.
+    """Return a stream's part of a STATE, shortened to the value that counts where that can be told; "" for none.
 
     Example:
         >>> bookmark_words({"replication_key": "updated_at", "replication_key_value": "2024-01-01"})
@@ -25,7 +25,9 @@ def bookmark_words(value: JSON) -> str:
         value = value["replication_key_value"]
     if isinstance(value, Mapping) and len(value) == 1:
         (inner,) = value.values()
-        value = inner if isinstance(inner, str | int | float) else value
+        value = inner if inner is None or isinstance(inner, str | int | float) else value
+    if value is None or value == {}:
+        return ""
     words = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return words if len(words) <= _SHORT else f"{words[: _SHORT - 1]}…"
 

@@ -104,4 +104,5 @@ def _timeless(text: str) -> str:
     text = re.sub(r"All of them:\s+/", "All of them: /", text)  # where the line breaks depends on the directory
     text = re.sub(r"\b20\d{18}\b", "20240102030405000000", text)
     text = re.sub(r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*(\+00:00)?", r"2024-01-02T03:04:05\1", text)
+    text = re.sub(r"\b\d:\d\d min\b", "1.0 s", text)
     return re.sub(r"-20\d{6}T\d{6}Z-[0-9a-f]{8}\.log", "-20240102T030405Z-0123abcd.log", text)

@@ -171,9 +171,21 @@ def test_a_tap_that_makes_up_names_does_not_fill_the_memory() -> None:
         ({"updated_at": "2024-01-01"}, "2024-01-01"),
         ({"lsn": 1, "xmin": 2}, '{"lsn": 1, "xmin": 2}'),
         ({"partitions": []}, '{"partitions": []}'),
+        ({"updated_at": None}, ""),
+        ({}, ""),
         ("x" * 60, "x" * 47 + "…"),
     ],
-    ids=["text", "number", "singer-sdk", "one member", "any object", "a list in one", "too long"],
+    ids=[
+        "text",
+        "number",
+        "singer-sdk",
+        "one member",
+        "any object",
+        "a list in one",
+        "no value",
+        "nothing",
+        "too long",
+    ],
 )
 def test_a_bookmark_is_shortened(value: object, words: str) -> None:
     assert bookmark_words(value) == words  # type: ignore[arg-type]  # any JSON
