@@ -51,7 +51,7 @@ def metric(kind: str, name: str, value: float) -> Step:
 def test_a_run_sums_up_each_stream_from_bookmark_to_bookmark(tap: FakeTap, pipeline: dlt.Pipeline) -> None:
     tap.emits(USERS, LOGS)
     run(pipeline, tap.source())
-    more = [*PEOPLE, {"id": 11, "name": CONTENT, "at": "2024-02-01"}]
+    more: list[dict[str, JSON]] = [*PEOPLE, {"id": 11, "name": CONTENT, "at": "2024-02-01"}]
     tap.emits(Table("users", more, TYPES, ["id"], "at"), LOGS)
 
     run(pipeline, tap.source())
