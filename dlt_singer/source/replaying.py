@@ -19,7 +19,7 @@ from dlt_singer.messages import Message, Restart, State
 from dlt_singer.mirror import Reservoir, replay_files, replay_stream
 from dlt_singer.mirror.holdings import AltoFiles, Holdings
 from dlt_singer.runs import Chain, Cursor, Manifest, Manner, Plan, StreamEnd, Window, plan
-from dlt_singer.session import MessageStream, Upstream
+from dlt_singer.session import MessageStream
 from dlt_singer.session.slots import Group, Slot
 from dlt_singer.session.snapshot import Snapshot, part_of
 from dlt_singer.session.stream_schema import StreamOptions
