@@ -60,6 +60,10 @@ backends: $(VENV)/.test ## Tell the stories of whole runs three times: with Arro
 bench: $(VENV)/.duckdb ## Measure all workloads beside their peers and write the figures down (hours; 25 GB of disk)
 	$(BIN)/python -m benchmarks --write
 
+.PHONY: docs
+docs: $(VENV)/.docs ## Make a site of the documentation in site/; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --clean --quiet
+
 .PHONY: drill
 drill: $(VENV)/.test ## Run jobs over the same dataset at once for 20 rounds, and compare every bookmark
 	MATRIX_ROUNDS=20 $(BIN)/python -m pytest tests/orchestra/test_matrix.py
@@ -81,7 +85,7 @@ PIN = uv pip compile pyproject.toml --quiet --universal --python-version 3.10 --
 
 .PHONY: clean
 clean: ## Remove environments, caches and everything that was loaded or built
-	rm -rf .venv .venvs .benchmarks .cache .alto .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	rm -rf .venv .venvs site .benchmarks .cache .alto .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
 	rm -f *.duckdb *.duckdb.wal *.duckdb.lock
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
