@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ COMMANDS = (
     "dlt-singer run tap-carbon-intensity",
 )
 SHOWN_AT = "/home/ada/shop"
-_COLUMNS = 100
+_COLUMNS = 104
 _LONGEST_WAIT_S = 1.5
 _TYPING_S = 0.8
 _LINE, _CHARACTER, _LEFT, _TOP = 19, 8.43, 20, 58
@@ -93,11 +94,11 @@ def picture(lines: list[Line]) -> str:
 
 
 def _wrapped(line: Line) -> Iterator[Line]:
-    text, wait_s = line.text, line.wait_s
-    while len(text) > _COLUMNS:
-        yield Line(text[:_COLUMNS], wait_s)
-        text, wait_s = text[_COLUMNS:], 0.0
-    yield Line(text, wait_s, line.is_command)
+    """Yield a line in parts that are not too wide; spaces that only align are one."""
+    text = line.text if len(line.text) <= _COLUMNS else " ".join(line.text.split())
+    first, *rest = textwrap.wrap(text, _COLUMNS, subsequent_indent="  ", drop_whitespace=True) or [""]
+    yield Line(first, line.wait_s, line.is_command)
+    yield from (Line(part, 0.0) for part in rest)
 
 
 _SVG = """\

@@ -29,7 +29,11 @@ def how_tos() -> list[Page]:
 
 
 PAGES = [TUTORIAL, Page(ROOT / "README.md"), *how_tos()]
-RUN = [page for page in PAGES[1:] if not page.why_not_run and any(b.is_run for b in page.blocks())]
+RUN = [
+    page
+    for page in PAGES[1:]
+    if not page.why_not_run and any(b.is_run and b.language in {"shell", "python"} for b in page.blocks())
+]
 
 
 @pytest.fixture(scope="session")

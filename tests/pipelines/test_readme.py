@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.pipelines.conftest import Loaded
+    from tests.pipelines.conftest import Clone
 
 README = Path(__file__).parents[2] / "README.md"
 
 pytestmark = [pytest.mark.registry, pytest.mark.timeout(300)]
 
 
-def test_the_example_prints_what_stands_below_it(loaded: Loaded) -> None:
+def test_the_example_prints_what_stands_below_it(project: Clone) -> None:
     text = README.read_text(encoding="utf-8")
     example, shown = re.findall(r"```python\n(.*?)```\n```text\n(.*?)```", text, re.DOTALL)[0]
 
-    done = loaded.project.python("-c", example)
+    done = project.python("-c", example)
 
     assert done.stdout == shown, done.stderr
