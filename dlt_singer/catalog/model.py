@@ -66,8 +66,9 @@ class Stream:
 
     @property
     def replication_method(self) -> str | None:
-        """What the tap forces, else what was chosen."""
-        return self._chosen("forced-replication-method", "replication-method", "replication_method")
+        """What the tap forces, else what was chosen; in capitals, as the specification has it."""
+        chosen = self._chosen("forced-replication-method", "replication-method", "replication_method")
+        return None if chosen is None else chosen.upper()
 
     @property
     def replication_key(self) -> str | None:
