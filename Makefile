@@ -72,6 +72,7 @@ drill: $(VENV)/.test ## Run jobs over the same dataset at once for 20 rounds, an
 drills: $(VENV)/.test ## Kill pipelines and taps two hundred times, on a disk and on S3; takes half an hour
 	$(BIN)/python -m tests.drills.kill --rounds 100 --store local
 	$(BIN)/python -m tests.drills.kill --rounds 100 --store s3
+	CONFORMANCE="every way" $(BIN)/python -m pytest tests/conformance
 
 .PHONY: lock
 lock: ## Pin all dependencies anew, at their newest and at their lowest (needs uv)
