@@ -191,7 +191,10 @@ CASES = [
         "An object with properties is flattened, one without is a json column.",
         {
             "test_object_schema_with_properties(object_store__id, object_store__metric)": [(1, 187), (2, 203)],
-            "test_object_schema_no_properties(object_store)": [('{"id":1,"metric":1}',), ('{"id":2,"metric":2}',)],
+            "test_object_schema_no_properties(object_store)": [
+                ('{"id": 1, "metric": 1}',),
+                ('{"id": 2, "metric": 2}',),
+            ],
         },
     ),
     Case(
