@@ -10,24 +10,21 @@ numbers back). Rows are meant for `file_format="parquet"`.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, TypeAlias
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from dlt_singer.decode.not_exact import NotExact
-from dlt_singer.decode.values import Reader, Variant, natural, reader_for
+from dlt_singer.decode.table import TableDecoder
 from dlt_singer.errors import MessageError
 
 if TYPE_CHECKING:
-    from dlt_singer.hints import ColumnHint, DataType, Path, StreamHints
+    from dlt_singer.hints import ColumnHint, Path, TableHints
 
 __all__ = ["NotExact", "RowDecoder"]
 
-_Fields: TypeAlias = "dict[str, Reader | _Fields]"
-
 _MALFORMED: Final = (msgspec.MsgspecError, ValueError, RecursionError)
-_MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|-?Infinity|NaN', re.DOTALL)
 _ESCAPE: Final = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
@@ -48,11 +45,8 @@ class RowDecoder:
     [{'price': Decimal('1.10'), 'extra': 1}]
     """
 
-    def __init__(self, hints: StreamHints, unwanted: Collection[str] = ()) -> None:
-        columns = ((path, hints.columns.get(name, {})) for path, name in hints.paths.items())
-        self._fields = _compiled({path: reader for path, column in columns if (reader := reader_for(column))})
-        self._unwanted = unwanted
-        self._variants: dict[str, DataType] = {}
+    def __init__(self, hints: TableHints, unwanted: Collection[str] = ()) -> None:
+        self._table = TableDecoder(hints, unwanted)
 
     def decode(self, raws: Sequence[bytes | msgspec.Raw]) -> list[dict[str, object]]:
         """Return one row for each record, in order.
@@ -71,52 +65,23 @@ class RowDecoder:
 
         Without them dlt guesses the type from the first value, and fails on the next that is not of that type.
         """
-        return {
-            name: {"name": name, "data_type": kind, "nullable": True, "variant": True}
-            for name, kind in self._variants.items()
-        }
+        return self._table.variant_columns()
+
+    @property
+    def child_variants(self) -> dict[Path, dict[str, ColumnHint]]:
+        """The same for child tables that need some, by the path of the table."""
+        return {path: columns for path, table in self._table.descendants() if (columns := table.variant_columns())}
 
     def _row(self, raw: bytes) -> dict[str, object]:
         try:
-            return self._object(raw, self._fields, "")
+            return self._table.row(raw)
         except _MALFORMED:
             pass
         try:
-            return self._object(_strict(raw), self._fields, "")
+            return self._table.row(_strict(raw))
         except _MALFORMED:
             # no `from`: the parser's words may quote the record
             raise MessageError("A record is no JSON object.", "Report this to the tap's maintainers.") from None
-
-    def _object(self, raw: bytes, fields: _Fields, prefix: str) -> dict[str, object]:
-        row: dict[str, object] = {}
-        members = _MEMBERS.decode(raw)
-        for name in () if prefix else self._unwanted:
-            members.pop(name, None)
-        for name, member in members.items():
-            text = bytes(member)
-            field = fields.get(name, natural)
-            if not isinstance(field, dict):
-                value = field(text)
-            elif text[:1] == b"{":
-                value = self._object(text, field, f"{prefix}{name}__")
-            else:
-                value = natural(text)
-            if isinstance(value, Variant):
-                variant = value.beside(name)
-                self._variants[prefix + variant] = value.kind
-                row[variant] = value.value
-            else:
-                row[name] = value
-        return row
-
-
-def _compiled(readers: Mapping[Path, Reader]) -> _Fields:
-    """Return `readers` as a tree: what to do with each property, by its name."""
-    heads = dict.fromkeys(path[0] for path in readers)
-    return {
-        head: readers.get((head,)) or _compiled({p[1:]: r for p, r in readers.items() if p[0] == head})
-        for head in heads
-    }
 
 
 def _strict(raw: bytes) -> bytes:

@@ -174,7 +174,7 @@ def _obstacles(
 ) -> Iterator[str]:
     if not columns:
         yield "it has no column"
-    for path in hints.arrays:
+    for path in hints.children:
         yield f"its property '{'.'.join(path)}' is an array that becomes a table of its own"
     nested = [column_name for path, (column_name, _) in columns.items() if len(path) > 1]
     for path, (column_name, column) in columns.items():

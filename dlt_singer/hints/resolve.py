@@ -53,6 +53,8 @@ class Resolver:
     def __init__(self, document: JSON) -> None:
         self._document = document
         self._nodes = 0
+        self._nodes_in_arrays = 0
+        self._is_in_array = False
 
     def shape(self, node: JSON, depth: int = 0, refs: frozenset[str] = frozenset({"#"})) -> Shape:
         """Return the shape of `node`; `refs` are the references that led to it."""
@@ -86,6 +88,8 @@ class Resolver:
             return self.shape(name, depth + 1, refs)
         if name == "object":
             return self._object(node, depth, refs)
+        if name == "array":
+            return self._array(node, depth, refs)
         reader = _SCALARS.get(name) if isinstance(name, str) else None
         return reader(node) if reader else Shape("any")
 
@@ -94,6 +98,22 @@ class Resolver:
         if not isinstance(properties, Mapping) or not properties:
             return Shape("json")
         return Shape("object", properties={k: self.shape(v, depth + 1, refs) for k, v in properties.items()})
+
+    def _array(self, node: JSONObject, depth: int, refs: frozenset[str]) -> Shape:
+        items = node.get("items")
+        declared = [*_items(node.get("prefixItems")), *(_items(items) or [items])]
+        nodes = [item for item in declared if isinstance(item, Mapping)]
+        if self._is_in_array:
+            return Shape("array", items=self._items_shape(nodes, depth, refs))
+        # Counted apart: what is deep in arrays must cost the columns of the root nothing.
+        outside, self._nodes, self._is_in_array = self._nodes, self._nodes_in_arrays, True
+        shape = self._items_shape(nodes, depth, refs)
+        self._nodes_in_arrays, self._nodes, self._is_in_array = self._nodes, outside, False
+        return Shape("array", items=shape)
+
+    def _items_shape(self, nodes: Sequence[JSON], depth: int, refs: frozenset[str]) -> Shape | None:
+        shape = union([self.shape(node, depth + 1, refs) for node in nodes]) if nodes else None
+        return None if self._nodes > _MAX_NODES else shape
 
     def _flattened(self, node: JSONObject, refs: frozenset[str], depth: int) -> tuple[JSONObject, frozenset[str]]:
         """Return `node` with its `$ref` and `allOf` merged in."""
@@ -259,7 +279,6 @@ def _natural(value: JSON) -> int | None:
 _SCALARS: Final[Mapping[str, Callable[[JSONObject], Shape]]] = {
     "null": lambda _: Shape("null"),
     "boolean": lambda _: Shape("bool"),
-    "array": lambda _: Shape("array"),
     "integer": _integer,
     "number": _number,
     "string": _string,

@@ -41,6 +41,7 @@ class Shape:
         digits: Of a decimal, the digits before the point.
         scale: Of a decimal, the digits behind the point.
         properties: Of an object, the shapes of its properties.
+        items: Of an array, the one shape of its items; None if they may be anything.
         description: The schema's own words.
         note: Why the type is wider than declared; empty if it is not.
     """
@@ -49,6 +50,7 @@ class Shape:
     digits: int = 0
     scale: int = 0
     properties: Mapping[str, Shape] = field(default_factory=dict)
+    items: Shape | None = None
     description: str = ""
     note: str = ""
 
@@ -86,6 +88,8 @@ def _joined(members: list[Shape]) -> Shape:  # noqa: PLR0911  # a table of cases
     match sorted(kinds):
         case ["object"]:
             return reduce(_merged_objects, members)
+        case ["array"]:
+            return _merged_arrays(members)
         case ["decimal"] | ["bigint", "decimal"]:
             return _widest_decimal(members)
         case [_]:
@@ -109,6 +113,11 @@ def _merged_objects(left: Shape, right: Shape) -> Shape:
     names = [*left.properties, *(name for name in right.properties if name not in left.properties)]
     both = (left.properties, right.properties)
     return Shape("object", properties={n: union(side[n] for side in both if n in side) for n in names})
+
+
+def _merged_arrays(members: list[Shape]) -> Shape:
+    items = [shape.items for shape in members if shape.items is not None]
+    return replace(members[0], items=union(items) if len(items) == len(members) else None)
 
 
 def _widest_decimal(members: list[Shape]) -> Shape:

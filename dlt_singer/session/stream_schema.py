@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TypeAlias
 
 import msgspec
 import pyarrow as pa
@@ -18,13 +19,17 @@ from dlt_singer._types import JSON
 from dlt_singer.decode import NotExact, RowDecoder
 from dlt_singer.decode.arrow import ArrowDecoder
 from dlt_singer.errors import MessageError, TapProtocolError
-from dlt_singer.hints import ColumnHint, DataType, Disposition, stream_hints
+from dlt_singer.hints import ColumnHint, DataType, Disposition, Path, TableHints, stream_hints
+from dlt_singer.hints.table import column_name
 from dlt_singer.messages import Schema
 from dlt_singer.session.feed import Rows
 
 SEQUENCE = "_sdc_sequence"
 VERSION = "_sdc_table_version"
 DELETED_AT = "_sdc_deleted_at"
+
+StoredColumns: TypeAlias = Callable[[Path], Mapping[str, ColumnHint]]
+"""The columns that the table at a path has already, `()` being the stream's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +73,16 @@ class StreamSchema:
     Args:
         schema: The SCHEMA.
         options: What else is known.
-        stored: Columns that the stream's table has already. Their types stay: a database keeps a column as it
-            was made, and would round or refuse what another type lets through. What does not fit goes to a
-            variant column, as dlt has it.
+        stored: Says which columns the stream's table has already, or a child table at a path. Their types stay:
+            a database keeps a column as it was made, and would round or refuse what another type lets through.
+            What does not fit goes to a variant column, as dlt has it.
 
     Raises:
         SchemaError: A key is no property, or two properties share a column.
         TapProtocolError: The schema is no JSON object.
     """
 
-    def __init__(self, schema: Schema, options: StreamOptions, stored: Mapping[str, ColumnHint]) -> None:
+    def __init__(self, schema: Schema, options: StreamOptions, stored: StoredColumns) -> None:
         self.options = options
         self.schema = schema
         self.key_properties = options.users_keys or tuple(schema.key_properties or options.key_properties)
@@ -92,17 +97,15 @@ class StreamSchema:
             max_table_nesting=options.max_table_nesting,
             normalize=options.normalize,
         )
+        table = _as_stored(declared, stored, options.normalize)
         self.hints = replace(
             declared,
-            columns={name: _as_stored(column, stored.get(name, {})) for name, column in declared.columns.items()},
-            warnings=(
-                *declared.warnings,
-                *_retyped(options.stream, declared.columns, stored),
-                *self._doubts(),
-            ),
+            columns=table.columns,
+            paths=table.paths,
+            children=table.children,
+            warnings=(*declared.warnings, *_retyped(options.stream, declared, stored), *self._doubts()),
         )
         self._decoder = RowDecoder(self.hints, options.deselected)
-        self._nested = [name for name in properties if (name,) not in self.hints.paths]
 
     @property
     def disposition(self) -> Disposition:
@@ -117,6 +120,11 @@ class StreamSchema:
     def columns(self, *, merges: bool) -> dict[str, ColumnHint]:
         """Return the column hints as of the rows decoded so far, technical columns included."""
         return {**self.hints.columns, **self._decoder.variants, **self._technical_columns(merges=merges)}
+
+    def child_columns(self) -> dict[Path, dict[str, ColumnHint]]:
+        """Return the column hints of child tables as of the rows decoded so far, parents first."""
+        variants = self._decoder.child_variants
+        return {path: {**table.columns, **variants.get(path, {})} for path, table in self.hints.descendants()}
 
     def table(self, batch: Rows) -> pa.Table:
         """Decode a batch as Arrow; may be called in several threads.
@@ -150,11 +158,6 @@ class StreamSchema:
         except MessageError as err:
             tap = f"{self.options.tap}, stream" if self.options.tap else "Stream"
             raise TapProtocolError(f"{tap} '{self.options.stream}': {err.reason}", err.remedy) from None
-        for name in self._nested:
-            # dlt would warn of a column without a type: what is nested becomes other columns, or a table.
-            for row in rows:
-                if row.get(name, ...) is None:
-                    del row[name]
         self._check_keys(batch, rows)
         if self.options.version_column:
             for row in rows:
@@ -212,8 +215,25 @@ class StreamSchema:
         return columns
 
 
-def _as_stored(column: ColumnHint, stored: ColumnHint) -> ColumnHint:
-    """Return a column in the type it has in the database, if it is there."""
+def _as_stored(
+    table: TableHints, stored: StoredColumns, normalize: Callable[[str], str], at: Path = ()
+) -> TableHints:
+    """Return a table in the types it has in the database, as far as it is there."""
+    there = stored(at)
+    columns = {name: _typed_as(column, there.get(name, {})) for name, column in table.columns.items()}
+    paths, children = dict(table.paths), {}
+    for path, child in table.children.items():
+        name = column_name(path, normalize)
+        if there.get(name, {}).get("data_type") == "json":
+            # dlt makes no child table of what is a json column already.
+            columns[name] = ColumnHint(name=name, nullable=True, data_type="json")
+            paths[path] = name
+        else:
+            children[path] = _as_stored(child, stored, normalize, (*at, *path))
+    return TableHints(columns, paths, children)
+
+
+def _typed_as(column: ColumnHint, stored: ColumnHint) -> ColumnHint:
     if "data_type" not in stored:
         return column
     ours: ColumnHint = {**column, "data_type": stored["data_type"]}
@@ -226,14 +246,17 @@ def _as_stored(column: ColumnHint, stored: ColumnHint) -> ColumnHint:
     return ours
 
 
-def _retyped(stream: str, declared: Mapping[str, ColumnHint], stored: Mapping[str, ColumnHint]) -> Iterator[str]:
-    for name, column in declared.items():
-        before, now = stored.get(name, {}).get("data_type"), column.get("data_type")
-        if before is not None and before != now:
-            yield (
-                f"Stream '{stream}', column '{name}': the tap now says {now}, the table has {before}; "
-                f"values that are no {before} go to a column '{name}__v_...'."
-            )
+def _retyped(stream: str, declared: TableHints, stored: StoredColumns) -> Iterator[str]:
+    for at, table in (((), declared), *declared.descendants()):
+        there = stored(at)
+        for name, column in table.columns.items():
+            before, now = there.get(name, {}).get("data_type"), column.get("data_type")
+            if before is not None and before != now:
+                where = ".".join((*at, name))
+                yield (
+                    f"Stream '{stream}', column '{where}': the tap now says {now}, the table has {before}; "
+                    f"values that are no {before} go to a column '{name}__v_...'."
+                )
 
 
 def _column(name: str, data_type: DataType, description: str) -> ColumnHint:

@@ -53,7 +53,7 @@ def tables_of(source: DltSource) -> tuple[TablePreview, ...]:
         schema = Schema(
             stream, msgspec.Raw(msgspec.json.encode(entry.schema if entry else {})), list(options.key_properties)
         )
-        shape = StreamSchema(schema, options, {})
+        shape = StreamSchema(schema, options, lambda _: {})
         table = Table(resource, source.schema, None, feeds_transformer=False)
         disposition = table.disposition(shape.disposition)
         name = source.schema.naming.normalize_table_identifier(str(resource.table_name))

@@ -19,7 +19,6 @@ from dlt.extract.hints import TResourceHints
 from dlt.extract.items import DataItemWithMeta
 
 from dlt_singer._types import JSON
-from dlt_singer.hints import ColumnHint
 from dlt_singer.messages import Restart, Schema
 from dlt_singer.session import END, Feed, Rows, Session
 from dlt_singer.session.boundary import REMEMBERED_ROWS, Boundary, Mark
@@ -29,7 +28,7 @@ from dlt_singer.session.stream_schema import StreamOptions, StreamSchema
 from dlt_singer.source import decoding
 from dlt_singer.source.account import Tally
 from dlt_singer.source.decoding import Content, Decoders, Decoding, kept, numbered
-from dlt_singer.source.table import Table
+from dlt_singer.source.table import Columns, Table
 from dlt_singer.state import Slots
 from dlt_singer.tap import warn
 
@@ -92,7 +91,7 @@ class StreamSync:
         self._shape: StreamSchema | None = None
         self._boundary: Boundary | None = None
         self._sequence = max(self._slot.get("sequence", 0) + 1, time.time_ns() // 1000)
-        self._columns: dict[str, ColumnHint] = {}
+        self._columns: Columns = {}
         self._hints_arrived = False
         self._new_key = ""
         self._has_arrow = False
@@ -158,7 +157,7 @@ class StreamSync:
     def _shape_of(self, schema: Schema) -> StreamSchema:
         if self._shape is None or self._shape.schema is not schema:
             before = self._shape
-            self._shape = StreamSchema(schema, self._run.options, self._run.table.stored_columns())
+            self._shape = StreamSchema(schema, self._run.options, self._run.table.stored_columns)
             if before is not None and before.hints.primary_key != self._shape.hints.primary_key:
                 # A file of Arrow cannot change what may be null.
                 self._new_key = "its key has changed within the run"
@@ -229,8 +228,7 @@ class StreamSync:
     def _item(self, shape: StreamSchema, content: Content, delivery: Delivery) -> DataItemWithMeta:
         # Once Arrow has brought columns of dlt's, a file of rows must not lack them.
         self._has_arrow = self._has_arrow or isinstance(content, pa.Table)
-        added = self._run.table.arrow_columns if self._has_arrow else {}
-        columns = {**shape.columns(merges=self._merges(shape)), **added}
+        columns = self._columns_of(shape)
         if columns != self._columns:
             self._columns, self._hints_arrived = columns, False
         delivery.has_hints = not self._hints_arrived
@@ -239,8 +237,12 @@ class StreamSync:
     def _empty_table(self, schema: Schema) -> DataItemWithMeta:
         """Make dlt create, or empty, the table of a stream that was synced and of which no row arrived."""
         shape = self._shape_of(schema)
-        self._columns = shape.columns(merges=self._merges(shape))
+        self._columns = self._columns_of(shape)
         return self._run.table.item(materialize_schema_item(), None, self._hints(shape))
+
+    def _columns_of(self, shape: StreamSchema) -> Columns:
+        added = self._run.table.arrow_columns if self._has_arrow else {}
+        return {(): {**shape.columns(merges=self._merges(shape)), **added}, **shape.child_columns()}
 
     def _hints(self, shape: StreamSchema) -> TResourceHints:
         if self._renewed() and shape.disposition == "merge":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 import dlt
 import pyarrow as pa
@@ -21,8 +21,12 @@ from dlt.extract.hints import HintsMeta, TResourceHints, make_hints
 from dlt.extract.items import DataItemWithMeta, TableNameMeta
 from dlt.extract.resource import DltResource
 
-from dlt_singer.hints import ColumnHint
+from dlt_singer.hints import ColumnHint, Path
 from dlt_singer.source.arrow_items import ArrowItems, obstacles
+from dlt_singer.source.nested import child_name, nested_hints, put_into, users_columns
+
+Columns: TypeAlias = Mapping[Path, Mapping[str, ColumnHint]]
+"""The columns of a table, at `()`, and of its child tables."""
 
 OURS: Mapping[str, str] = {"disposition": "append"}
 """The disposition our resources are created with: as a mapping, so that a user's plain `append` can be told."""
@@ -111,6 +115,9 @@ class Table:
         if self._has_steps:
             return "a step of the resource takes rows"
         users = self._resource._hints or TResourceHints()  # noqa: SLF001 - no public way
+        if self._nested:
+            # dlt would give child tables the columns of an Arrow table.
+            return "its child tables have hints"
         file_format = users.get("file_format") or self._file_format
         return next(obstacles(self._resource, self._schema, cast("str | None", file_format)), None)
 
@@ -157,14 +164,29 @@ class Table:
                 self._schema, {"propagation": {"tables": {self.name: root_id}}}
             )
 
-    def stored_columns(self) -> Mapping[str, ColumnHint]:
-        """Return the columns the table has already, with the types the user has given on top."""
+    def stored_columns(self, path: Path = ()) -> Mapping[str, ColumnHint]:
+        """Return the columns the table has already, with the types the user has given on top.
+
+        Args:
+            path: Of a child table; `()` is the table itself.
+        """
         if self._resource is None or self._schema is None or self.name is None:
             return {}
-        stored = self._schema.tables.get(self.name, {}).get("columns", {})
-        users = self._resource.columns
+        stored = self._schema.tables.get(child_name(self._schema.naming, self.name, path), {}).get("columns", {})
+        users = users_columns(self._schema.naming, self._nested, path) if path else self._resource.columns
         merged = {**stored, **(users if isinstance(users, Mapping) else {})}
         return cast("Mapping[str, ColumnHint]", merged)
+
+    @property
+    def _name(self) -> str:
+        """The table's name as dlt writes it."""
+        assert self._schema is not None  # noqa: S101 - as above
+        assert self._resource is not None  # noqa: S101 - as above
+        return self._schema.naming.normalize_tables_path(str(self._resource.table_name))
+
+    @property
+    def _nested(self) -> object:
+        return self._resource.nested_hints if self._resource is not None else None
 
     def item(
         self, rows: list[dict[str, object]] | pa.Table, delivery: DeliveryT, hints: TResourceHints | None
@@ -184,22 +206,20 @@ class Table:
         meta = DeliveredTable(table_name, delivery) if hints is None else DeliveredHints(hints, delivery)
         return DataItemWithMeta(meta, rows)
 
-    def hints(
-        self, columns: Mapping[str, ColumnHint], primary_key: tuple[str, ...], disposition: str
-    ) -> TResourceHints:
+    def hints(self, columns: Columns, primary_key: tuple[str, ...], disposition: str) -> TResourceHints:
         """Return the hints of the table: ours, and where the user has an opinion, the user's.
 
         Args:
-            columns: Our columns.
+            columns: Our columns, by the path of their table; `()` is the table itself.
             primary_key: Our key; an empty one takes back the key of an earlier SCHEMA.
             disposition: Ours.
         """
         # dlt offers no public way to read a key that was applied to a resource.
         users = (self._resource._hints if self._resource is not None else None) or TResourceHints()  # noqa: SLF001
         write_disposition = users.get("write_disposition", OURS)
-        merged: dict[str, Mapping[str, object]] = {**columns}
-        users_columns = users.get("columns")
-        for name, column in (users_columns if isinstance(users_columns, Mapping) else {}).items():
+        merged: dict[str, Mapping[str, object]] = {**columns[()]}
+        theirs = users.get("columns")
+        for name, column in (theirs if isinstance(theirs, Mapping) else {}).items():
             merged[name] = {**merged.get(name, {}), **column}
         hints = make_hints(
             write_disposition=cast(
@@ -208,10 +228,23 @@ class Table:
             columns=cast("TTableSchemaColumns", merged),
             primary_key=users.get("primary_key", list(primary_key)),
             file_format=cast("TFileFormat | None", users.get("file_format") or self._file_format),
+            # Also where there are none: those of an earlier SCHEMA would stay.
+            nested_hints=self._nested_hints({path: hints for path, hints in columns.items() if path}),
         )
         if self._resource is not None and not self._sticks:
             hints["table_name"] = self._resource.table_name
         return hints
+
+    def _nested_hints(self, children: Mapping[Path, Mapping[str, ColumnHint]]) -> Any:  # noqa: ANN401 - dlt's dict
+        if callable(self._nested) or self._schema is None or self._resource is None:
+            return None
+        naming, table_name = self._schema.naming, self._resource.table_name
+        if not isinstance(table_name, str):
+            return None
+        if naming.normalize_table_identifier(table_name) == self._name:
+            return nested_hints(naming, self._name, children, self._nested)
+        put_into(self._schema, self._name, self._resource.name, children)
+        return self._nested or {}
 
 
 def file_format_of(pipeline: SupportsPipeline | None) -> TFileFormat | None:

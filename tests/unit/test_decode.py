@@ -83,6 +83,54 @@ def test_a_value_goes_to_its_column_or_beside_it(schema: JSON, text: str | bytes
     assert decoded(schema, text) == row
 
 
+LINE: JSONObject = {"type": "object", "properties": {"m": MONEY, "t": {"items": MOMENT}}}
+TABLE: JSONObject = {"type": "array", "items": LINE}
+LIST_OF_MONEY: JSONObject = {"type": "array", "items": MONEY}
+HUGE = str(10**30)
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "row"),
+    [
+        pytest.param({"items": MONEY}, "[1.10, 1]", [Decimal("1.10"), Decimal("1.00")], id="decimals"),
+        pytest.param({"items": STRING}, "[1.10, null]", ["1.10", None], id="texts keep their digits"),
+        pytest.param({"items": INTEGER}, "[1.0, 1.5]", [1, {"value__v_double": 1.5}], id="misfits"),
+        pytest.param(TABLE, '[{"m": 1.10, "x": 1}]', [{"m": Decimal("1.10"), "x": 1}], id="objects"),
+        pytest.param(TABLE, '[{"m": 1.005}]', [{"m__v_text": "1.005"}], id="a misfit of an object"),
+        pytest.param(TABLE, '[{"t": [1]}]', [{"t": [{"value__v_bigint": 1}]}], id="an array in an object"),
+        pytest.param(TABLE, '[{"t": null}]', [{}], id="null for an array in an object"),
+        pytest.param(TABLE, f"[{HUGE}, null]", [{"value__v_text": HUGE}, None], id="scalars among objects"),
+        pytest.param(TABLE, f"[[{HUGE}]]", [[{"value__v_text": HUGE}]], id="arrays among objects"),
+        pytest.param(TABLE, '{"m": 1}', {"m": 1}, id="an object where an array belongs"),
+        pytest.param(
+            {"items": LIST_OF_MONEY}, "[[1.10], null]", [[Decimal("1.10")], None], id="arrays in an array"
+        ),
+        pytest.param({"items": OBJECT}, '[{"a": 1.10}]', [{"a": 1.1}], id="objects of any form"),
+        pytest.param(TABLE, "[]", [], id="nothing"),
+    ],
+)
+def test_an_item_of_an_array_is_as_exact_as_a_value_of_the_root(schema: JSON, text: str, row: JSON) -> None:
+    assert decoded(schema, text) == {"v": row}
+
+
+def test_an_array_that_may_not_be_a_table_keeps_its_text() -> None:
+    hints = stream_hints({"properties": {"v": {"items": {"items": MONEY}}}}, [], max_table_nesting=1)
+
+    assert RowDecoder(hints).decode([b'{"v": [[1.10], null]}']) == [{"v": [{"list": '"[1.10]"'}, None]}]
+
+
+def test_variants_of_child_tables_are_told_by_the_path_of_the_table() -> None:
+    decoder = decoder_of({"o": {"type": "object", "properties": {"l": TABLE}}})
+
+    decoder.decode([b'{"o": {"l": [{"m": "a", "t": [7]}]}}'])
+
+    assert decoder.variants == {}
+    assert {path: list(columns) for path, columns in decoder.child_variants.items()} == {
+        ("o", "l"): ["m__v_text"],
+        ("o", "l", "t"): ["value__v_bigint"],
+    }
+
+
 @pytest.mark.parametrize("schema", [INTEGER, NUMBER, MONEY, BOOLEAN, STRING, MOMENT, ANYTHING, OBJECT])
 def test_null_is_null_in_every_column(schema: JSON) -> None:
     assert decoded(schema, "null") == {"v": None}
@@ -143,6 +191,11 @@ PLAIN: st.SearchStrategy[dict[str, JSON]] = st.fixed_dictionaries(
         "s": st.one_of(st.none(), st.text()),
         "o": st.fixed_dictionaries({}, optional={"i": WHOLE, "s": st.text()}),
         "l": st.lists(st.one_of(WHOLE, st.text(), st.none())),
+        "t": st.lists(
+            st.fixed_dictionaries(
+                {}, optional={"i": WHOLE, "x": st.text(), "g": st.lists(st.lists(st.one_of(st.none(), st.text())))}
+            )
+        ),
         "x": st.recursive(
             st.one_of(st.none(), st.booleans(), WHOLE, st.floats(allow_nan=False, allow_infinity=False), st.text()),
             lambda inner: st.one_of(st.lists(inner), st.dictionaries(st.text(), inner)),
@@ -157,6 +210,10 @@ PLAIN_SCHEMA: JSONObject = {
     "s": STRING,
     "o": {"type": "object", "properties": {"i": INTEGER, "s": STRING}},
     "l": {"type": "array"},
+    "t": {
+        "type": "array",
+        "items": {"type": "object", "properties": {"i": INTEGER, "g": {"items": {"items": STRING}}}},
+    },
 }
 
 

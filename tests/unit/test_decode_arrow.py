@@ -104,7 +104,7 @@ def _given(said: Said) -> tuple[StreamSchema | None, Rows | None]:
     )
     schema = Schema("s", _raw(said.schema), list(said.keys))
     try:
-        shape = StreamSchema(schema, options, {})
+        shape = StreamSchema(schema, options, lambda _: {})
         pieces = [Records.bare("s", said.lines)] if said.bare else _cut(said.lines)
     except (SchemaError, MessageError):
         return None, None

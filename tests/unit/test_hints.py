@@ -114,6 +114,131 @@ def test_two_properties_of_one_column_name_are_an_error_that_names_both(properti
         hints_of(properties, normalize=str.lower)
 
 
+def array(items: JSON) -> JSONObject:
+    return {"type": ["array", "null"], "items": items}
+
+
+def object_of(**properties: JSON) -> JSONObject:
+    return {"type": "object", "properties": properties}
+
+
+PRICE: JSON = {"type": "number", "multipleOf": 0.01}
+
+
+@pytest.mark.parametrize(
+    ("schema", "tables"),
+    [
+        pytest.param(array({"type": "integer"}), {("v",): {"value": "bigint"}}, id="of scalars"),
+        pytest.param(
+            array(object_of(p=PRICE, a=object_of(z={"type": "string"}))),
+            {("v",): {"p": "decimal", "a__z": "text"}},
+            id="of objects",
+        ),
+        pytest.param(
+            array(array({"type": "boolean"})), {("v",): {}, ("v", "list"): {"value": "bool"}}, id="of arrays"
+        ),
+        pytest.param(
+            array(object_of(a=object_of(t=array({"type": "integer"})))),
+            {("v",): {}, ("v", "a", "t"): {"value": "bigint"}},
+            id="in objects in arrays",
+        ),
+        pytest.param(
+            {"anyOf": [array({"type": "integer"}), {"type": "null"}, array({"type": "number"})]},
+            {("v",): {"value": "double"}},
+            id="of one type or another",
+        ),
+        pytest.param(
+            {"type": "array", "prefixItems": [{"type": "integer"}, {"type": "number"}]},
+            {("v",): {"value": "double"}},
+            id="a tuple",
+        ),
+        pytest.param(array({"$ref": "#/$defs/line"}), {("v",): {"n": "bigint"}}, id="of references"),
+        pytest.param(array({}), {("v",): {}}, id="of anything"),
+        pytest.param({"type": "array"}, {("v",): {}}, id="of nothing said"),
+        pytest.param(array({"type": "object"}), {("v",): {}}, id="of any objects"),
+        pytest.param(array({"type": ["object", "string"]}), {("v",): {}}, id="of objects or texts"),
+        pytest.param(
+            {"anyOf": [array({"type": "integer"}), {"type": "array"}]}, {("v",): {}}, id="of integers or anything"
+        ),
+        pytest.param(
+            array({"$ref": "#/$defs/comment"}),
+            {("v",): {"n": "bigint"}, ("v", "replies"): {}},
+            id="of themselves",
+        ),
+    ],
+)
+def test_an_array_is_a_child_table_in_the_types_of_its_items(
+    schema: JSON, tables: dict[tuple[str, ...], dict[str, str]]
+) -> None:
+    number: JSON = {"type": "integer"}
+    comment = object_of(n=number, replies=array({"$ref": "#/$defs/comment"}))
+    definitions: JSON = {"line": object_of(n=number), "comment": comment}
+
+    hints = stream_hints({"$defs": definitions, "properties": {"v": schema}}, [])
+
+    found = {path: table.columns for path, table in hints.descendants()}
+    assert {path: {n: c["data_type"] for n, c in columns.items()} for path, columns in found.items()} == tables
+    assert "v" not in hints.columns
+    assert hints.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("levels", "columns", "tables"),
+    [
+        (0, {"rows": "json", "o": "json", "grid": "json"}, {}),
+        (1, {"o__t": "json"}, {("rows",): {"deep": "json"}, ("grid",): {"list": "json"}}),
+        (
+            2,
+            {},
+            {
+                ("rows",): {},
+                ("rows", "deep"): {"value": "text"},
+                ("o", "t"): {"value": "text"},
+                ("grid",): {"list": "json"},
+            },
+        ),
+    ],
+    ids=["none", "one", "two"],
+)
+def test_what_nests_deeper_than_allowed_is_a_json_column_of_its_table(
+    levels: int, columns: dict[str, str], tables: dict[tuple[str, ...], dict[str, str]]
+) -> None:
+    texts = array({"type": "string"})
+    properties: JSON = {"rows": array(object_of(deep=texts)), "o": object_of(t=texts), "grid": array(texts)}
+
+    hints = stream_hints({"properties": properties}, [], max_table_nesting=levels)
+
+    assert {name: column["data_type"] for name, column in hints.columns.items()} == columns
+    found = {path: table.columns for path, table in hints.descendants()}
+    assert {path: {n: c["data_type"] for n, c in hinted.items()} for path, hinted in found.items()} == tables
+
+
+def test_a_column_of_a_child_table_that_is_widened_warns_with_its_path() -> None:
+    hints = hints_of({"lines": array(object_of(v={"type": ["integer", "boolean"]}))})
+
+    assert hints.warnings == (
+        "Stream 'users', property 'lines.v': declared as boolean or integer; the column is text.",
+    )
+
+
+def test_two_properties_of_one_column_in_an_array_are_an_error_that_says_the_way_out() -> None:
+    with pytest.raises(SchemaError, match=r"'lines.Id' and 'lines.id'.*max_table_nesting"):
+        hints_of({"lines": array(object_of(Id={}, id={}))}, normalize=str.lower)
+
+
+def test_arrays_without_bound_cost_the_columns_of_the_root_nothing() -> None:
+    levels = {
+        f"l{n}": {"properties": {side: array({"$ref": f"#/$defs/l{n + 1}"}) for side in ("a", "b", "c")}}
+        for n in range(22)
+    }
+    properties: JSON = {"first": array({"$ref": "#/$defs/l0"}), "last": object_of(n={"type": "integer"})}
+
+    hints = stream_hints({"$defs": levels, "properties": properties}, [])
+
+    assert hints.columns == {"last__n": {"name": "last__n", "nullable": True, "data_type": "bigint"}}
+    assert len(list(hints.descendants())) < 50_000
+
+
 def test_a_column_that_is_widened_warns_once() -> None:
     hints = hints_of({"value": {"type": ["string", "integer", "boolean"]}, "plain": {"type": "string"}})
 
