@@ -6,7 +6,7 @@ Only keys are read and texts cut out, which costs a fraction of decoding the val
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,10 +14,11 @@ import msgspec
 import pyarrow as pa
 
 from dlt_singer.decode.not_exact import NotExact
+from dlt_singer.hints.table import LIST
 from dlt_singer.messages import Records
 
 if TYPE_CHECKING:
-    from dlt_singer.hints import Path
+    from dlt_singer.hints import Path, TableHints
 
 _NULL: Final = msgspec.Raw(b"null")
 _UNNAMEABLE: Final = re.compile(r'["\\\x00-\x1f]')
@@ -29,17 +30,19 @@ class JsonColumns:
     """Cuts out the values of some columns.
 
     Args:
-        paths: All properties that have a column; a record with another is refused.
+        hints: Of the table; a record with a property that has no column is refused, in its arrays too.
         wanted: Those whose JSON text is wanted.
         overlooked: More properties that a record may have. Without any, and none wanted, this is falsy and has
             nothing to do.
     """
 
-    def __init__(self, paths: Collection[Path], wanted: Sequence[Path], overlooked: Collection[str] = ()) -> None:
+    def __init__(self, hints: TableHints, wanted: Sequence[Path], overlooked: Collection[str] = ()) -> None:
         self._getters: dict[Path, Callable[[Any], msgspec.Raw]] = {}
         self._has_work = bool(wanted or overlooked)
         if self._has_work:
-            record = _struct([*paths, *((name,) for name in overlooked)])
+            arrays = {path: _array(child) for path, child in hints.children.items()}
+            paths = [*hints.paths, *arrays, *((name,) for name in overlooked)]
+            record = _struct(paths, arrays)
             self._getters = {path: _getter([f"f{at}" for at in _positions(paths, path)]) for path in wanted}
             self._bare: msgspec.json.Decoder[Any] = msgspec.json.Decoder(record)
             self._enveloped: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
@@ -79,15 +82,31 @@ def unnameable(names: Iterable[str]) -> bool:
     return any(map(_UNNAMEABLE.search, names))
 
 
-def _struct(paths: Collection[Path]) -> type[msgspec.Struct]:
-    """Return a struct of the texts at `paths`, nested like them."""
+def _struct(paths: Collection[Path], arrays: Mapping[Path, Any]) -> type[msgspec.Struct]:
+    """Return a struct of the texts at `paths`, nested like them, and of the types of `arrays`."""
     names = list(dict.fromkeys(path[0] for path in paths))
     fields: list[tuple[str, Any, Any]] = []
     for at, name in enumerate(names):
         below = [path[1:] for path in paths if path[0] == name and len(path) > 1]
-        fields.append((f"f{at}", _struct(below) | None, None) if below else (f"f{at}", msgspec.Raw, _NULL))
+        if below:
+            inner = {path[1:]: kind for path, kind in arrays.items() if path[0] == name}
+            fields.append((f"f{at}", _struct(below, inner) | None, None))
+        elif (name,) in arrays:
+            fields.append((f"f{at}", arrays[(name,)] | None, None))
+        else:
+            fields.append((f"f{at}", msgspec.Raw, _NULL))
     renamed = {f"f{at}": name for at, name in enumerate(names)}
-    return msgspec.defstruct("Record", fields, rename=renamed, forbid_unknown_fields=True)
+    return msgspec.defstruct("Record", fields, rename=renamed, forbid_unknown_fields=True, gc=False)
+
+
+def _array(child: TableHints) -> Any:  # noqa: ANN401 - a type
+    """Return what an array is to msgspec, which needs to see the keys in it."""
+    arrays = {path: _array(below) for path, below in child.children.items()}
+    if child.items == "values":
+        item: Any = msgspec.Raw
+    else:
+        item = _struct([*child.paths, *arrays], arrays) if child.items == "objects" else arrays.get((LIST,))
+    return list[item]
 
 
 def _positions(paths: Collection[Path], path: Path) -> list[int]:

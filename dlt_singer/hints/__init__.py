@@ -78,7 +78,9 @@ def stream_hints(  # noqa: PLR0913  # the keyword ones are options
     table = reader.table(root.properties, max_table_nesting, keys)
     primary_key = tuple(table.paths[(key,)] for key in keys)
     disposition = _disposition(replication_method, keys)
-    return StreamHints(table.columns, table.paths, table.children, primary_key, disposition, tuple(reader.warnings))
+    return StreamHints(
+        table.columns, table.paths, table.children, table.items, primary_key, disposition, tuple(reader.warnings)
+    )
 
 
 def _disposition(replication_method: str | None, keys: Sequence[str]) -> Disposition:

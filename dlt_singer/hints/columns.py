@@ -32,13 +32,14 @@ class TableHints:
     Attributes:
         columns: Column hints by column name, in the order of the schema.
         paths: Which column the value of a property goes to; objects that are flattened are not listed.
-        children: The tables of arrays, by property. An item that is no object is dlt's `{"value": item}`, an array
-            in an array its `{"list": item}`. Without columns where items may be anything.
+        children: The tables of arrays, by property; without columns where items may be anything.
+        items: What a row is made of: an object, a value (dlt's `{"value": value}`) or an array (`{"list": array}`).
     """
 
     columns: dict[str, ColumnHint]
     paths: Mapping[Path, str]
     children: Mapping[Path, TableHints]
+    items: Literal["objects", "values", "arrays"]
 
     def descendants(self, parent: Path = ()) -> Iterator[tuple[Path, TableHints]]:
         """Yield all child tables by their path from here, parents first."""

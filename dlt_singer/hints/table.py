@@ -65,19 +65,22 @@ class TableReader:
                 self.warnings.append(
                     f"Stream '{self.stream}', property '{where}': {typed.note}; the column is {kind}."
                 )
-        return TableHints(columns, paths, children)
+        return TableHints(columns, paths, children, "objects")
 
     def _child(self, array: Shape, levels: int | None, at: Path) -> TableHints:
         """Return the table of an array; dlt counts its levels from the row, not from the objects within it."""
         below = None if levels is None else levels - 1
         items = array.items
-        if items is None or items.kind in ("any", "null", "json"):
-            return TableHints({}, {}, {})
+        # Items of an array without a name dlt takes for rows of the table itself.
+        nameless = not at[-1].replace("_", "").strip()
+        if items is None or items.kind in ("any", "null", "json") or nameless:
+            return TableHints({}, {}, {}, "objects")
         if items.kind == "object":
             return self.table(items.properties, below, at=at)
         if items.kind == "array":
-            return self.table({LIST: items}, None if below is None else below - 1, at=at)
-        return self.table({VALUE: items}, below, at=at)
+            table = self.table({LIST: items}, None if below is None else below - 1, at=at)
+            return replace(table, items="arrays")
+        return replace(self.table({VALUE: items}, below, at=at), items="values")
 
     def _collision(self, column: str, first: Path, second: Path, *, nested: bool) -> SchemaError:
         names = f"'{'.'.join(first)}' and '{'.'.join(second)}'"

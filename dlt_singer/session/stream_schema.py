@@ -18,6 +18,7 @@ import pyarrow as pa
 from dlt_singer._types import JSON
 from dlt_singer.decode import NotExact, RowDecoder
 from dlt_singer.decode.arrow import ArrowDecoder
+from dlt_singer.decode.arrow_table import Tables
 from dlt_singer.errors import MessageError, TapProtocolError
 from dlt_singer.hints import ColumnHint, DataType, Disposition, Path, TableHints, stream_hints
 from dlt_singer.hints.table import column_name
@@ -126,22 +127,21 @@ class StreamSchema:
         variants = self._decoder.child_variants
         return {path: {**table.columns, **variants.get(path, {})} for path, table in self.hints.descendants()}
 
-    def table(self, batch: Rows) -> pa.Table:
+    def table(self, batch: Rows) -> Tables:
         """Decode a batch as Arrow; may be called in several threads.
 
         Raises:
             NotExact: Rows must be made of it.
         """
-        table = self._arrow.decode(batch.pieces)
+        tables = self._arrow.decode(batch.pieces)
         for key in self.hints.primary_key:
-            if table[key].null_count:
+            if tables.root[key].null_count:
                 raise NotExact("a record lacks its key", key)
         if self.options.version_column:
-            version = pa.scalar(batch.version, pa.int64())
-            if VERSION in table.column_names:
-                table = table.drop_columns([VERSION])
-            table = table.append_column(VERSION, pa.repeat(version, len(table)))
-        return table
+            return tables.with_root(
+                lambda root: with_column(root, VERSION, pa.repeat(pa.scalar(batch.version, pa.int64()), len(root)))
+            )
+        return tables
 
     @cached_property
     def _arrow(self) -> ArrowDecoder:
@@ -215,6 +215,11 @@ class StreamSchema:
         return columns
 
 
+def with_column(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
+    """Return a table with a column at its end, in place of one of that name."""
+    return (table.drop_columns([name]) if name in table.column_names else table).append_column(name, values)
+
+
 def _as_stored(
     table: TableHints, stored: StoredColumns, normalize: Callable[[str], str], at: Path = ()
 ) -> TableHints:
@@ -230,7 +235,7 @@ def _as_stored(
             paths[path] = name
         else:
             children[path] = _as_stored(child, stored, normalize, (*at, *path))
-    return TableHints(columns, paths, children)
+    return replace(table, columns=columns, paths=paths, children=children)
 
 
 def _typed_as(column: ColumnHint, stored: ColumnHint) -> ColumnHint:

@@ -8,24 +8,28 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final, cast
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from dlt.common.configuration.resolve import resolve_configuration
 from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.common.libs.pyarrow import get_py_arrow_datatype
 from dlt.common.schema import Schema
 from dlt.common.schema.typing import TColumnSchema, TColumnType
+from dlt.common.storages import PackageStorage
+from dlt.common.storages.load_package import LoadPackageStateInjectableContext
 from dlt.extract.resource import DltResource
 from dlt.normalize.configuration import ItemsNormalizerConfiguration
 
 from dlt_singer.decode import NotExact
+from dlt_singer.decode.arrow_table import ChildTable
 from dlt_singer.hints import ColumnHint
+from dlt_singer.source.child_files import PARENT_ID, POSITION, ROOT_ID, ROW_ID
 
 _LOAD_ID: Final = "_dlt_load_id"
-_ROW_ID: Final = "_dlt_id"
 _ID_LENGTH: Final = 14
 _BITS_OF_A_DIGIT: Final = 6
 
@@ -39,16 +43,18 @@ class ArrowItems:
         capabilities: Of the destination.
         adds_load_id: Whether dlt adds `_dlt_load_id` itself, by the user's configuration.
         adds_id: The same for `_dlt_id`.
+        packages: Where the load package is.
     """
 
     load_id: str
     capabilities: DestinationCapabilitiesContext
     adds_load_id: bool
     adds_id: bool
+    packages: PackageStorage | None = None
 
     def columns(self, normalize: Callable[[str], str]) -> dict[str, ColumnHint]:
         """Return hints for the columns that `complete` adds, as dlt's normaliser gives them to rows."""
-        load_id, row_id = normalize(_LOAD_ID), normalize(_ROW_ID)
+        load_id, row_id = normalize(_LOAD_ID), normalize(ROW_ID)
         added: dict[str, TColumnSchema] = {}
         if not self.adds_load_id:
             added[load_id] = {"name": load_id, "data_type": "text", "nullable": False}
@@ -71,7 +77,7 @@ class ArrowItems:
         Raises:
             NotExact: The user has asked for a type that does not hold a value, or the tap has a column of dlt's.
         """
-        own = {normalize(_LOAD_ID), normalize(_ROW_ID)}
+        own = {normalize(_LOAD_ID), normalize(ROW_ID)}
         if taken := own.intersection(table.column_names):
             raise NotExact("the tap gives dlt's own column a value", taken.pop())
         names, arrays = list(table.column_names), list(table.columns)
@@ -80,7 +86,7 @@ class ArrowItems:
             names.append(normalize(_LOAD_ID))
             arrays.append(pa.repeat(self.load_id, len(table)))
         if not self.adds_id:
-            names.append(normalize(_ROW_ID))
+            names.append(normalize(ROW_ID))
             arrays.append(row_ids(len(table)))
         hints = {**columns, **self.columns(normalize)}
         # dlt would warn of a nullable column where its schema has none.
@@ -89,6 +95,39 @@ class ArrowItems:
             for name, array in zip(names, arrays, strict=True)
         ]
         return pa.table(arrays, schema=pa.schema(fields))
+
+    def complete_child(
+        self,
+        child: ChildTable,
+        above: Sequence[pa.Table],
+        columns: Mapping[str, Mapping[str, object]],
+        normalize: Callable[[str], str],
+    ) -> ChildTable:
+        """Return a child table in dlt's types, with dlt's columns.
+
+        Args:
+            child: The rows.
+            above: The root, then the child tables, all that come before it and complete.
+            columns: The columns' hints.
+            normalize: dlt's naming convention for one identifier.
+
+        Raises:
+            NotExact: The tap has a column of dlt's.
+        """
+        root_id, parent_id, position, row_id = map(normalize, (ROOT_ID, PARENT_ID, POSITION, ROW_ID))
+        if taken := {root_id, parent_id, position, row_id}.intersection(child.table.column_names):
+            raise NotExact("the tap gives dlt's own column a value", taken.pop())
+        parent = above[0 if child.above is None else child.above + 1]
+        arrays = {name: self._typed(child.table[name], hint) for name, hint in columns.items()}
+        arrays[root_id] = pc.take(parent[row_id if child.above is None else root_id], child.parents)
+        arrays[parent_id] = pc.take(parent[row_id], child.parents)
+        arrays[position] = child.positions
+        arrays[row_id] = row_ids(len(child.parents))
+        fields = [
+            pa.field(name, array.type, nullable=name in columns and bool(columns[name].get("nullable", True)))
+            for name, array in arrays.items()
+        ]
+        return replace(child, table=pa.table(list(arrays.values()), schema=pa.schema(fields)))
 
     def _typed(self, column: pa.ChunkedArray, hint: Mapping[str, object]) -> pa.ChunkedArray:
         # dlt minds time zones itself, and a timestamp's precision is the destination's affair.
@@ -104,12 +143,14 @@ class ArrowItems:
             raise NotExact(reason, str(hint.get("name"))) from None
 
 
-def arrow_items(capabilities: DestinationCapabilitiesContext | None, load_id: str | None) -> ArrowItems | None:
+def arrow_items(
+    capabilities: DestinationCapabilitiesContext | None, package: LoadPackageStateInjectableContext | None
+) -> ArrowItems | None:
     """Return how Arrow items of this extract are made; None without a destination or a load package."""
-    if capabilities is None or load_id is None:
+    if capabilities is None or package is None:
         return None
     config = resolve_configuration(ItemsNormalizerConfiguration(), sections=("normalize", "parquet_normalizer"))
-    return ArrowItems(load_id, capabilities, config.add_dlt_load_id, config.add_dlt_id)
+    return ArrowItems(package.load_id, capabilities, config.add_dlt_load_id, config.add_dlt_id, package.storage)
 
 
 def obstacles(resource: DltResource, schema: Schema, file_format: str | None) -> Iterator[str]:

@@ -17,16 +17,17 @@ from typing import Final, TypeAlias
 import pyarrow as pa
 
 from dlt_singer.decode import NotExact
+from dlt_singer.decode.arrow_table import Tables
 from dlt_singer.errors import BackendError
 from dlt_singer.session import Rows
-from dlt_singer.session.stream_schema import SEQUENCE, StreamSchema
+from dlt_singer.session.stream_schema import SEQUENCE, StreamSchema, with_column
 
 FEW_ROWS = 10
 """A batch of fewer is not worth a file of its own: a tap with thousands of streams would pay for them."""
 _THREADS: Final = 2
 _AHEAD: Final = 4
 
-Content: TypeAlias = pa.Table | list[dict[str, object]]
+Content: TypeAlias = Tables | list[dict[str, object]]
 """A batch as dlt gets it."""
 
 
@@ -44,7 +45,7 @@ class Decoders:
         self._threads: ThreadPoolExecutor | None = None
         self._free = threading.BoundedSemaphore(_AHEAD)
 
-    def start(self, decode: Callable[[], pa.Table]) -> Future[pa.Table] | None:
+    def start(self, decode: Callable[[], Tables]) -> Future[Tables] | None:
         """Return a decoding on its way, None if there are enough of them."""
         if not self._free.acquire(blocking=False):
             return None
@@ -52,7 +53,7 @@ class Decoders:
             self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="tap-decode")
         return self._threads.submit(decode)
 
-    def take(self, future: Future[pa.Table]) -> pa.Table:
+    def take(self, future: Future[Tables]) -> Tables:
         """Wait for a decoding that was started; each must be taken once."""
         try:
             return future.result()
@@ -80,9 +81,9 @@ class Decoding:
     batch: Rows
     shape: StreamSchema
     decoders: Decoders
-    typed: Callable[[pa.Table], pa.Table] | None
+    typed: Callable[[Tables], Tables] | None
     obstacle: str = ""
-    _future: Future[pa.Table] | None = None
+    _future: Future[Tables] | None = None
 
     def start(self) -> Decoding:
         """Begin in a thread if there is one to spare."""
@@ -116,7 +117,7 @@ class Decoding:
         self.decoders.counts[self.shape.options.stream, "arrow"] += 1
         return table
 
-    def _table(self) -> pa.Table:
+    def _table(self) -> Tables:
         if self.typed is None:
             raise NotExact(self.obstacle)
         return self.typed(self.shape.table(self.batch))
@@ -138,7 +139,7 @@ def kept(content: Content, keep: list[bool]) -> Content:
     """Return only the rows to keep."""
     if isinstance(content, list):
         return list(compress(content, keep))
-    return content if all(keep) else content.filter(pa.array(keep))
+    return content if all(keep) else content.filter(keep)
 
 
 def numbered(content: Content, first: int) -> Content:
@@ -147,6 +148,5 @@ def numbered(content: Content, first: int) -> Content:
         for number, row in enumerate(content, first):
             row[SEQUENCE] = number
         return content
-    if SEQUENCE in content.column_names:
-        content = content.drop_columns([SEQUENCE])
-    return content.append_column(SEQUENCE, pa.array(range(first, first + len(content)), pa.int64()))
+    numbers = pa.array(range(first, first + len(content)), pa.int64())
+    return content.with_root(lambda root: with_column(root, SEQUENCE, numbers))

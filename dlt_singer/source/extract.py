@@ -222,12 +222,14 @@ def _active_pipeline() -> SupportsPipeline | None:
     return context.pipeline() if context.is_active() else None
 
 
-def _goal(pipeline: SupportsPipeline | None) -> tuple[DestinationCapabilitiesContext | None, str | None]:
+def _goal(
+    pipeline: SupportsPipeline | None,
+) -> tuple[DestinationCapabilitiesContext | None, LoadPackageStateInjectableContext | None]:
     """Return what the destination can do and the load package that is written."""
     destination = pipeline.destination if pipeline is not None else None
     context = _context()
-    load_id = context.load_id if isinstance(context, LoadPackageStateInjectableContext) else None
-    return (destination.capabilities() if destination is not None else None), load_id
+    package = context if isinstance(context, LoadPackageStateInjectableContext) else None
+    return (destination.capabilities() if destination is not None else None), package
 
 
 def _current_source() -> DltSource | None:

@@ -67,7 +67,14 @@ def nested_hints(
 
 
 def put_into(schema: Schema, root: str, resource: str, children: Mapping[Path, Mapping[str, ColumnHint]]) -> None:
-    """Put child tables into a schema, whose root dlt would miss: it takes `a__b` for `a_b` in nested hints."""
+    """Put child tables into a schema, for rows that no nested hints can come with; not under a schema contract.
+
+    Args:
+        schema: Of the source.
+        root: The stream's table, as dlt names it.
+        resource: The resource's name.
+        children: Our columns by path, parents before their children.
+    """
     contract = schema.resolve_contract_settings_for_table(root)
     if any(mode != "evolve" for mode in contract.values()):
         return

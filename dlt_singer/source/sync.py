@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import cast
 
-import pyarrow as pa
 from dlt.extract.extractors import materialize_schema_item
 from dlt.extract.hints import TResourceHints
 from dlt.extract.items import DataItemWithMeta
 
 from dlt_singer._types import JSON
+from dlt_singer.decode.arrow_table import Tables
+from dlt_singer.hints import TableHints
 from dlt_singer.messages import Restart, Schema
 from dlt_singer.session import END, Feed, Rows, Session
 from dlt_singer.session.boundary import REMEMBERED_ROWS, Boundary, Mark
@@ -69,6 +70,9 @@ class Delivery:
         sequence: The last `_sdc_sequence` in it, 0 without.
         rows: How many of its rows are new.
         has_hints: Whether the item carries the table's hints.
+        tables: The item with its child tables, until they are written; None if dlt makes them of rows.
+        columns: Those of the tables.
+        disposition: How the table is written, if the user does not say.
     """
 
     sync: StreamSync
@@ -77,6 +81,9 @@ class Delivery:
     sequence: int = 0
     rows: int = 0
     has_hints: bool = False
+    tables: Tables | None = None
+    columns: Columns = field(default_factory=dict)
+    disposition: str = ""
 
 
 class StreamSync:
@@ -127,6 +134,9 @@ class StreamSync:
         """Note that an item has passed the last step of the pipe."""
         with self._run.session.lock:
             self._hints_arrived = self._hints_arrived or delivery.has_hints
+            tables, delivery.tables = delivery.tables, None
+        if tables is not None:
+            self._run.table.write_children(tables, delivery.columns, delivery.disposition)
         self.hand_over(delivery)
 
     def hand_over(self, delivery: Delivery) -> None:
@@ -150,6 +160,7 @@ class StreamSync:
             self._run.session.close_feed(self._run.feed)
             if not self._run.session.failed:
                 self._remember()
+        self._run.table.close(failed=self._run.session.failed)
         shape = self._shape
         written_by = None if shape is None else self._run.table.disposition(self._disposition(shape))
         self._run.tally.end(self._slot, written_by, complete=self._complete)
@@ -210,7 +221,9 @@ class StreamSync:
         if few or shape.options.backend == "rows":
             return Decoding(batch, shape, self._run.decoders, None)
         obstacle = table.arrow_obstacle or self._new_key
-        typed = None if obstacle else partial(table.typed, columns=shape.hints.columns)
+        if shape.hints.children and not obstacle:
+            obstacle = table.child_obstacle(self._disposition(shape)) or ""
+        typed = None if obstacle else partial(table.typed, columns=_columns(shape.hints))
         return Decoding(batch, shape, self._run.decoders, typed, obstacle or "").start()
 
     def _content(self, decoding: Decoding, delivery: Delivery) -> Content:
@@ -227,12 +240,17 @@ class StreamSync:
 
     def _item(self, shape: StreamSchema, content: Content, delivery: Delivery) -> DataItemWithMeta:
         # Once Arrow has brought columns of dlt's, a file of rows must not lack them.
-        self._has_arrow = self._has_arrow or isinstance(content, pa.Table)
+        self._has_arrow = self._has_arrow or isinstance(content, Tables)
         columns = self._columns_of(shape)
+        if isinstance(content, Tables) and shape.hints.children:
+            # dlt would give the columns of an Arrow item to the tables that nested hints come for.
+            delivery.tables, delivery.columns, delivery.disposition = content, columns, self._disposition(shape)
+            columns = {(): columns[()]}
         if columns != self._columns:
             self._columns, self._hints_arrived = columns, False
         delivery.has_hints = not self._hints_arrived
-        return self._run.table.item(content, delivery, self._hints(shape) if delivery.has_hints else None)
+        items = content.root if isinstance(content, Tables) else content
+        return self._run.table.item(items, delivery, self._hints(shape) if delivery.has_hints else None)
 
     def _empty_table(self, schema: Schema) -> DataItemWithMeta:
         """Make dlt create, or empty, the table of a stream that was synced and of which no row arrived."""
@@ -292,3 +310,7 @@ class StreamSync:
 def _emptied(waiting: deque[Decoding]) -> Iterator[Decoding]:
     while waiting:
         yield waiting.popleft()
+
+
+def _columns(hints: TableHints) -> Columns:
+    return {(): hints.columns, **{path: table.columns for path, table in hints.descendants()}}

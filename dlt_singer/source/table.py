@@ -21,8 +21,10 @@ from dlt.extract.hints import HintsMeta, TResourceHints, make_hints
 from dlt.extract.items import DataItemWithMeta, TableNameMeta
 from dlt.extract.resource import DltResource
 
+from dlt_singer.decode.arrow_table import ChildTable, Tables
 from dlt_singer.hints import ColumnHint, Path
 from dlt_singer.source.arrow_items import ArrowItems, obstacles
+from dlt_singer.source.child_files import ChildFiles, Package
 from dlt_singer.source.nested import child_name, nested_hints, put_into, users_columns
 
 Columns: TypeAlias = Mapping[Path, Mapping[str, ColumnHint]]
@@ -94,6 +96,7 @@ class Table:
         self._file_format = file_format
         self._arrow = arrow
         self._has_steps = has_steps
+        self._children: Columns = {}
         if resource is not None and isinstance(resource.table_name, str):
             # What an earlier run of this object has left would hide what the user has said since.
             resource._hints_variants.pop(resource.table_name, None)  # noqa: SLF001 - no public way
@@ -126,18 +129,72 @@ class Table:
         """The columns that Arrow items bring and that dlt adds to rows; none if the resource must be given rows."""
         return {} if self.arrow_obstacle or not self._arrow else self._arrow.columns(self._normalize)
 
-    def typed(self, table: pa.Table, columns: Mapping[str, ColumnHint]) -> pa.Table:
-        """Return an Arrow table in the destination's types, with the columns that dlt adds to rows.
+    def typed(self, tables: Tables, columns: Columns) -> Tables:
+        """Return Arrow tables in the destination's types, with the columns that dlt adds to rows.
+
+        Args:
+            tables: The rows.
+            columns: Our columns.
 
         Raises:
             NotExact: A value does not fit the type that the user has asked for.
         """
         users = self._resource.columns if self._resource is not None else None
-        merged: dict[str, Mapping[str, object]] = {**columns}
+        merged: dict[str, Mapping[str, object]] = {**columns[()]}
         for name, column in (users if isinstance(users, Mapping) else {}).items():
             merged[name] = {**merged.get(name, {}), **column}
         assert self._arrow is not None  # noqa: S101 - there would be an obstacle
-        return self._arrow.complete(table, merged, self._normalize)
+        children: list[ChildTable] = []
+        done = [self._arrow.complete(tables.root, merged, self._normalize)]
+        for child in tables.children:
+            children.append(self._arrow.complete_child(child, done, columns[child.path], self._normalize))
+            done.append(children[-1].table)
+        return Tables(done[0], tuple(children))
+
+    def child_obstacle(self, ours: str) -> str | None:
+        """Return why a stream with arrays must be given rows; None if it takes Arrow.
+
+        Args:
+            ours: The disposition, if the user does not say.
+        """
+        users = OURS if self._resource is None else self._resource.write_disposition
+        if self.arrow_obstacle or self._arrow is None or self._child_files is None:
+            return self.arrow_obstacle or "there is no load package"
+        if self._arrow.adds_id or self._arrow.adds_load_id:
+            return "dlt adds its columns itself"
+        if users != OURS and not isinstance(users, str):
+            return "its disposition has options"
+        return self._child_files.obstacle(self.disposition(ours))
+
+    def write_children(self, tables: Tables, columns: Columns, ours: str) -> None:
+        """Write the child tables of an Arrow item that reaches dlt now.
+
+        Args:
+            tables: From `typed`.
+            columns: Our columns.
+            ours: The disposition, if the user does not say.
+        """
+        if self._child_files is None:
+            return
+        children = {path: hints for path, hints in columns.items() if path}
+        if children != self._children:
+            self._child_files.put(children, self.disposition(ours))
+            self._children = children
+        self._child_files.write(tables)
+
+    def close(self, *, failed: bool) -> None:
+        """Write no more; for what still comes there is a file of its own."""
+        if "_child_files" in self.__dict__ and self._child_files is not None:
+            self._child_files.close(failed=failed)
+
+    @cached_property
+    def _child_files(self) -> ChildFiles | None:
+        if self._arrow is None or self._arrow.packages is None or self._schema is None:
+            return None
+        if self._resource is None or self.name is None:
+            return None
+        package = Package(self._arrow.packages, self._arrow.load_id, self._arrow.capabilities)
+        return ChildFiles(self._schema, self.name, self._resource.name, package)
 
     def _normalize(self, name: str) -> str:
         assert self._schema is not None  # noqa: S101 - as above

@@ -15,12 +15,14 @@ PROPERTIES: JSONObject = {
     "id": {"type": "integer"}, "price": {"type": "number", "multipleOf": 0.01}, "rate": {"type": "number"},
     "at": {"format": "date-time"}, "day": {"format": "date"}, "clock": {"format": "time"},
     "name": {"type": "string"},
+    "lines": {"items": {"type": "object", "properties": {"a": {"type": "integer"}, "t": {"items": {"type": "string"}}}}},
+    "grid": {"items": {"items": {"type": "number"}}},
     "flag": {"type": "boolean"}, "inner": {"type": "object", "properties": {"a": {"type": "integer"}}},
 }  # fmt: skip
 HEAD = b'{"type":"RECORD","stream":"s","record":'
 RECORD = (
     b'{"id":1,"price":1.10,"rate":0.5,"at":"2024-01-01T00:00:00.5Z","day":"2024-01-01","clock":"10:11:12.5",'
-    b'"name":"\xc3\xa9\\u00e9","flag":true,"inner":{"a":1},"free":{"b":[1,null]}}'
+    b'"name":"\xc3\xa9\\u00e9","flag":true,"inner":{"a":1},"lines":[{"a":1,"t":["x",null]},{}],"grid":[[1.5],[]],"free":{"b":[1,null]}}'
 )
 BITS = (
     b"null", b"{", b"}", b"[", b"]", b'"', b"\\", b",", b":", b"\n", b"\r", b"\x00", b"\xff", b"\xf0\x9f",

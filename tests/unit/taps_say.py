@@ -25,6 +25,23 @@ KINDS: dict[str, tuple[JSON, tuple[str, ...]]] = {
     "anything": ({}, ("1", '"a"', "[1, 2.0]", '{"k" : {"l": [null]}}', "true", "1e400", '"ü"', "{}", "[]")),
     "free": ({"type": ["null", "object"]}, ("{}", '{"k":1.10,"l":[{}]}', '{"k": 1, "k": 2}')),
     "list": ({"type": "array", "items": {"type": "integer"}}, ("[]", "[1, 2]", "[[1]]")),
+    "texts": ({"type": "array", "items": {"type": ["string", "null"]}}, ('["a", null, "ü"]', "[]", '[""]')),
+    "moments": ({"type": "array", "items": {"format": "date-time"}}, ('["2024-01-31T10:11:12Z"]', "[]")),
+    "numbers": ({"type": "array", "items": {"type": "number"}}, ("[0.1, 1]", "[9007199254740991]", "[null]")),
+    "grid": ({"type": "array", "items": {"type": "array", "items": {"type": "integer"}}}, ("[[1, 2], []]", "[]")),
+    "lines": (
+        {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "a": {"type": "number", "multipleOf": 0.01},
+                    "b": {"type": "object", "properties": {"c": {"type": "array", "items": {"type": "string"}}}},
+                },
+            },
+        },
+        ('[{"a": 1.10, "b": {"c": ["x", "y"]}}, {}]', "[]", '[{"a": null, "b": null}]', '[{"b": {"c": []}}]'),
+    ),
     "timestamp": (
         {"type": ["null", "string"], "format": "date-time"},
         (
@@ -83,6 +100,15 @@ TIMES = (
     "10:11:12Z\u0000",
     "1700000000", "tomorrow", "", "１０:１１",
 )  # fmt: skip
+ARRAYS = (
+    "[null]", "[1.5]", "[9007199254740993]", "[1e-400]", "[ 1e400]", '[1, "a"]', "[[]]", "[[null]]", "[null, [1]]",
+    "[[1.5]]", "[[[1]]]",
+    '["2024-01-31", "soon"]', '["2024-01-31T00:00:00Z", "2024-01-31"]', "[true]", "[{}, null]", '[{"a": 1.005}]',
+    '[{"a": "1.10"}]', '[{"a": 1, "a": 2}]', '[{"x": 1}]', '[{"a": 1}, 2]', '[{"b": 5}]', '[{"b": {"c": 5}}]',
+    '[{"b": {"c": [1]}}]',
+    '[{"b": {"c": [null]}}]', '[{"b": {"x": []}}]', '["\\ud800"]', "[1,]", "[", '{"0": 1}', '[{"_dlt_id": "x"}]',
+)  # fmt: skip
+"""Arrays, and what nearly is one."""
 STRANGE = (
     "null", "true", "false", '"true"', '"False"', '"yes"', '"abc"', '"NaN"', '"nan"', '"Infinity"', '"-Infinity"',
     '"inf"',
@@ -101,6 +127,7 @@ MISFITS = (
     *NUMBERS,
     *(f'"{number}"' for number in NUMBERS),
     *(json.dumps(time, ensure_ascii=False) for time in TIMES),
+    *ARRAYS,
     *STRANGE,
 )
 NAMES = (
@@ -184,6 +211,9 @@ _near = {
         for kind in ("money", "decimal in text", "wide")
     },
     **{KINDS[kind][1]: _times for kind in ("timestamp", "date", "time")},
+    **{
+        KINDS[kind][1]: st.sampled_from(ARRAYS) for kind in ("list", "texts", "moments", "numbers", "grid", "lines")
+    },
 }
 """Misfits that come close."""
 _nestings = st.sampled_from([0, 0, None, 1])

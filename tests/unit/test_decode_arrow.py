@@ -21,6 +21,7 @@ from dlt.common.json import may_have_pua
 from dlt.common.libs.pyarrow import columns_to_arrow, normalize_py_arrow_item
 from dlt.common.normalizers.naming import NamingConvention
 from dlt.common.schema import Schema as TableSchema
+from dlt.common.schema.typing import TTableSchemaColumns
 from dlt.common.schema.utils import new_table, normalize_table_identifiers
 from dlt.normalize.configuration import NormalizeConfiguration
 from dlt.normalize.items_normalizers.jsonl import JsonLItemsNormalizer
@@ -33,11 +34,12 @@ from dlt_singer.messages import Cutter, Record, Records, Schema, parse_line
 from dlt_singer.session import Rows
 from dlt_singer.session.stream_schema import StreamOptions, StreamSchema
 from dlt_singer.source.arrow_items import ArrowItems
+from dlt_singer.source.nested import child_name, put_into
 from tests.unit.taps_say import KINDS, MISFITS, Said, says
 
 LOAD_ID = "1700000000.0"
 FUZZ = Path(__file__).with_name("fuzz_arrow.py")
-ADDED = ("_dlt_id", "_dlt_load_id")
+ADDED = ("_dlt_id", "_dlt_load_id", "_dlt_parent_id", "_dlt_root_id")
 EXAMPLES = 2_000
 
 thorough = settings(
@@ -63,13 +65,14 @@ def test_arrow_holds_what_rows_become_or_says_that_it_does_not(said: Said) -> No
     assert _shown(table) == _shown(_from_rows(shape, batch))
 
 
+@pytest.mark.parametrize("nesting", [0, None], ids=["arrays as JSON", "arrays as tables"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_misfit_is_the_same_to_both_or_left_to_rows(kind: str) -> None:
+def test_every_misfit_is_the_same_to_both_or_left_to_rows(kind: str, nesting: int | None) -> None:
     schema: JSONObject = {"properties": {"a": KINDS[kind][0], "b": {"type": "integer"}}}
 
     for value in (*KINDS[kind][1], *MISFITS):
         line = b'{"b": 0, "a": %s}' % value.encode("utf-8", "surrogateescape")
-        shape, batch = _given(Said(schema, [line], bare=True, nesting=0, deselected=(), keys=()))
+        shape, batch = _given(Said(schema, [line], bare=True, nesting=nesting, deselected=(), keys=()))
         assert shape is not None
         assert batch is not None
         try:
@@ -88,7 +91,7 @@ def test_what_taps_usually_say_is_never_left_to_rows(said: Said) -> None:
 
     table = _from_arrow(shape, batch)
 
-    assert table.num_rows == len(said.lines)
+    assert table["t"].num_rows == len(said.lines)
 
 
 def test_no_bytes_crash_the_process(tmp_path: Path) -> None:
@@ -122,32 +125,41 @@ def _cut(lines: list[bytes]) -> list[Records]:
     return pieces
 
 
-def _from_arrow(shape: StreamSchema, batch: Rows) -> pa.Table:
+def _from_arrow(shape: StreamSchema, batch: Rows) -> dict[str, pa.Table]:
     items = ArrowItems(LOAD_ID, _capabilities(), adds_load_id=False, adds_id=False)
     name = _naming().normalize_identifier
-    table = items.complete(shape.table(batch), shape.hints.columns, name)
+    tables = shape.table(batch)
+    done = [items.complete(tables.root, shape.hints.columns, name)]
     columns = cast("Any", shape.hints.columns | items.columns(name))
-    return normalize_py_arrow_item(table, columns, _naming(), _capabilities())
+    found = {"t": normalize_py_arrow_item(done[0], columns, _naming(), _capabilities())}
+    for child in tables.children:
+        done.append(items.complete_child(child, done, shape.child_columns()[child.path], name).table)
+        if len(done[-1]):
+            found[child_name(_naming(), "t", child.path)] = done[-1]
+    return found
 
 
-def _from_rows(shape: StreamSchema, batch: Rows) -> pa.Table | str:
+def _from_rows(shape: StreamSchema, batch: Rows) -> dict[str, pa.Table] | str:
     try:
         rows = shape.rows(batch)
     except (TapProtocolError, MessageError) as err:
         return str(err)
     schema = _table(shape.columns(merges=False))
+    put_into(schema, "t", "t", shape.child_columns())
     storage = _Storage()
     nothing = cast("Any", None)
     normalizer = JsonLItemsNormalizer(cast("Any", storage), nothing, nothing, schema, LOAD_ID, _configuration())
     line = dlt_json.typed_dumpb(rows)
     normalizer._normalize_chunk("t", dlt_json.loadb(line), may_have_pua(line), skip_write=False)
-    assert set(storage.rows) <= {"t"}, "Arrow has no child tables"
-    columns = schema.get_table_columns("t")
-    for row in storage.rows["t"]:
+    return {name: _written(rows, schema.get_table_columns(name)) for name, rows in storage.rows.items()}
+
+
+def _written(rows: list[dict[str, object]], columns: TTableSchemaColumns) -> pa.Table:
+    for row in rows:
         for name in row:
             if columns[name]["data_type"] == "json" and not isinstance(row[name], str):
                 row[name] = dlt_json.dumps(row[name])
-    return pa.Table.from_pylist(storage.rows["t"], columns_to_arrow(columns, _capabilities(), "UTC"))
+    return pa.Table.from_pylist(rows, columns_to_arrow(columns, _capabilities(), "UTC"))
 
 
 class _Storage:
@@ -162,18 +174,21 @@ class _Storage:
         self.rows.setdefault(table, []).append(row)
 
 
-def _shown(table: pa.Table | str) -> object:
-    """Return all there is in a table, told apart to the sign of a zero, and its types."""
-    if isinstance(table, str):
-        return table
+def _shown(tables: dict[str, pa.Table] | str) -> object:
+    """Return all there is in tables, told apart to the sign of a zero, and their types."""
+    if isinstance(tables, str):
+        return tables
     return {
-        name: (
-            str(table.schema.field(name).type),
-            table.schema.field(name).nullable,
-            list(map(repr, table[name].to_pylist())),
-        )
-        for name in sorted(table.column_names)
-        if name not in ADDED
+        name: {
+            column: (
+                str(table.schema.field(column).type),
+                table.schema.field(column).nullable,
+                list(map(repr, table[column].to_pylist())),
+            )
+            for column in sorted(table.column_names)
+            if column not in ADDED
+        }
+        for name, table in tables.items()
     }
 
 
