@@ -15,7 +15,7 @@ PROPERTIES: JSONObject = {
     "id": {"type": "integer"}, "price": {"type": "number", "multipleOf": 0.01}, "rate": {"type": "number"},
     "at": {"format": "date-time"}, "day": {"format": "date"}, "clock": {"format": "time"},
     "name": {"type": "string"},
-    "lines": {"items": {"type": "object", "properties": {"a": {"type": "integer"}, "t": {"items": {"type": "string"}}}}},
+    "lines": {"items": {"properties": {"a": {"type": "integer"}, "t": {"items": {"type": "string"}}}}},
     "grid": {"items": {"items": {"type": "number"}}},
     "flag": {"type": "boolean"}, "inner": {"type": "object", "properties": {"a": {"type": "integer"}}},
 }  # fmt: skip
