@@ -106,7 +106,7 @@ class Table:
         """The table's name at the destination; None if each row decides, or there is no pipeline."""
         if self._resource is None or self._schema is None or not isinstance(self._resource.table_name, str):
             return None
-        return self._schema.naming.normalize_table_identifier(self._resource.table_name)
+        return self._schema.naming.normalize_tables_path(self._resource.table_name)
 
     @cached_property
     def arrow_obstacle(self) -> str | None:
@@ -235,13 +235,6 @@ class Table:
         return cast("Mapping[str, ColumnHint]", merged)
 
     @property
-    def _name(self) -> str:
-        """The table's name as dlt writes it."""
-        assert self._schema is not None  # noqa: S101 - as above
-        assert self._resource is not None  # noqa: S101 - as above
-        return self._schema.naming.normalize_tables_path(str(self._resource.table_name))
-
-    @property
     def _nested(self) -> object:
         return self._resource.nested_hints if self._resource is not None else None
 
@@ -293,14 +286,12 @@ class Table:
         return hints
 
     def _nested_hints(self, children: Mapping[Path, Mapping[str, ColumnHint]]) -> Any:  # noqa: ANN401 - dlt's dict
-        if callable(self._nested) or self._schema is None or self._resource is None:
+        if callable(self._nested) or self._schema is None or self._resource is None or self.name is None:
             return None
-        naming, table_name = self._schema.naming, self._resource.table_name
-        if not isinstance(table_name, str):
-            return None
-        if naming.normalize_table_identifier(table_name) == self._name:
-            return nested_hints(naming, self._name, children, self._nested)
-        put_into(self._schema, self._name, self._resource.name, children)
+        naming = self._schema.naming
+        if naming.normalize_table_identifier(str(self._resource.table_name)) == self.name:
+            return nested_hints(naming, self.name, children, self._nested)
+        put_into(self._schema, self.name, self._resource.name, children)
         return self._nested or {}
 
 
