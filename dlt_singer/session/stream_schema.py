@@ -133,7 +133,7 @@ class StreamSchema:
         Raises:
             NotExact: Rows must be made of it.
         """
-        tables = self._arrow.decode(batch.pieces)
+        tables = self.arrow.decode(batch.pieces)
         for key in self.hints.primary_key:
             if tables.root[key].null_count:
                 raise NotExact("a record lacks its key", key)
@@ -144,7 +144,8 @@ class StreamSchema:
         return tables
 
     @cached_property
-    def _arrow(self) -> ArrowDecoder:
+    def arrow(self) -> ArrowDecoder:
+        """What decodes batches as Arrow; made by one thread before others use it, as msgspec asks for."""
         return ArrowDecoder(self.hints, self.options.deselected)
 
     def rows(self, batch: Rows) -> list[dict[str, object]]:

@@ -87,7 +87,8 @@ class Decoding:
 
     def start(self) -> Decoding:
         """Begin in a thread if there is one to spare."""
-        if self.typed is not None:
+        # In this thread, before others share it.
+        if self.typed is not None and self.shape.arrow:
             self._future = self.decoders.start(self._table)
         return self
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timezone
 from decimal import Decimal
 from pathlib import Path
+from typing import cast
 
 import dlt
 import duckdb
 import pytest
+from dlt.common.schema.typing import TTableSchemaColumns
 from dlt.extract import make_hints
 
 from dlt_singer._types import JSON, JSONObject
 from dlt_singer.decode import RowDecoder
-from dlt_singer.hints import stream_hints
+from dlt_singer.hints import ColumnHint, stream_hints
 
 UTC = timezone.utc
 SCHEMAS: dict[str, JSON] = {
@@ -126,11 +128,15 @@ def test_columns_have_the_names_that_dlt_gives_to_the_values(tmp_path: Path) -> 
     destination = dlt.destinations.duckdb(str(tmp_path / "o.duckdb"))
     pipeline = dlt.pipeline("odd", destination=destination, dataset_name="raw", pipelines_dir=str(tmp_path))
 
-    pipeline.run(rows, table_name="odd", columns=dict(hints.columns), loader_file_format="parquet")
+    pipeline.run(rows, table_name="odd", columns=columns_of(hints.columns), loader_file_format="parquet")
 
     with duckdb.connect(str(tmp_path / "o.duckdb"), read_only=True) as connection:
         names = {column[0] for column in connection.execute("DESCRIBE raw.odd").fetchall()}
     assert names == {*hints.columns, "_dlt_id", "_dlt_load_id"}
+
+
+def columns_of(columns: Mapping[str, ColumnHint]) -> TTableSchemaColumns:
+    return cast("TTableSchemaColumns", columns)
 
 
 def table(kind: str, schema: JSON) -> dlt.sources.DltResource:
@@ -141,7 +147,7 @@ def table(kind: str, schema: JSON) -> dlt.sources.DltResource:
     rows = decoder.decode([f'{{"id": {number}, "v": {text}}}'.encode() for number, text in texts])
     item_hints = make_hints(
         table_name=kind,
-        columns={**hints.columns, **decoder.variants},
+        columns=columns_of({**hints.columns, **decoder.variants}),
         primary_key=hints.primary_key,
         write_disposition=hints.disposition,
         file_format="parquet",

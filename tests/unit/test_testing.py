@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from dlt_singer.config import load_project
-from dlt_singer.messages import Message, parse_line
+from dlt_singer.messages import Line, parse_line
 from dlt_singer.process import Command, GuardedProcess
 from dlt_singer.testing import (
     CRASH,
@@ -94,7 +94,7 @@ def argv(tap: FakeTap) -> tuple[str, ...]:
 def test_a_message_is_printed_as_singer_has_it(tap: FakeTap, step: Step, message: object) -> None:
     played = play(tap.emits(step))
 
-    parsed: Message = parse_line(played.stdout.encode())
+    parsed: Line = parse_line(played.stdout.encode())
     assert played.messages == [message]
     assert parsed
     assert played.code == 0

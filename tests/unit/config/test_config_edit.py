@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 import yaml
 
+from dlt_singer._types import JSON
 from dlt_singer.config.documents import parse_document
 from dlt_singer.config.edit import with_tap
 from dlt_singer.errors import ConfigError
 
 YAML = Path("alto.yaml")
-TAP = {"pip_url": "tap-x==1.0", "config": {"url": "https://example.org", "count": 3, "deep": {"list": [1, "a"]}}}
+TAP: Mapping[str, JSON] = {
+    "pip_url": "tap-x==1.0",
+    "config": {"url": "https://example.org", "count": 3, "deep": {"list": [1, "a"]}},
+}
 COMMENTED = """\
 # what this is
 default:
