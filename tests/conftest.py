@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 
 import pytest
 from hypothesis import settings
@@ -19,6 +21,14 @@ def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith(("ALTO_", "SOURCES__", "DESTINATION__", "DLT_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+
+
+def pytest_configure() -> None:
+    """Let what tests start be interrupted: a shell that runs them in the background has switched that off."""
+    # Only a main thread may.
+    with contextlib.suppress(ValueError):
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
