@@ -7,9 +7,9 @@ from typing import cast
 
 from dlt_singer._types import JSON
 from dlt_singer.cli.command import Command, Parser
-from dlt_singer.cli.place import add_pipeline_options, chosen_taps, open_project
+from dlt_singer.cli.place import chosen_taps, open_project
 from dlt_singer.cli.screen import add_json, show
-from dlt_singer.cli.state import clear_states
+from dlt_singer.cli.state import clear_arguments, clear_states
 
 
 def clean_pex(arguments: argparse.Namespace) -> None:
@@ -51,13 +51,6 @@ def _taps_arguments(parser: Parser) -> None:
     add_json(parser)
 
 
-def _state_arguments(parser: Parser) -> None:
-    parser.add_argument("tap", help="name of the tap")
-    parser.add_argument("--stream", metavar="NAME", action="append", help="only this stream; may be repeated")
-    add_pipeline_options(parser)
-    add_json(parser)
-
-
 COMMANDS = (
     Command(
         "clean",
@@ -68,7 +61,7 @@ COMMANDS = (
                 "pex", "Remove built taps from this machine; the store keeps its copies", clean_pex, _taps_arguments
             ),
             Command("catalog", "Remove kept catalogs; the next run asks the tap", clean_catalog, _taps_arguments),
-            Command("state", "The same as `state clear`; history stays", clear_states, _state_arguments),
+            Command("state", "The same as `state clear`; history stays", clear_states, clear_arguments),
         ),
     ),
 )

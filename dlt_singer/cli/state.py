@@ -221,7 +221,8 @@ def _export_arguments(parser: Parser) -> None:
     parser.add_argument("--output", "-o", metavar="FILE", help="write a file")
 
 
-def _clear_arguments(parser: Parser) -> None:
+def clear_arguments(parser: Parser) -> None:
+    """Add what `state clear` and `clean state` take."""
     parser.add_argument("tap", help="name of the tap")
     parser.add_argument("--stream", metavar="NAME", action="append", help="only this stream; may be repeated")
     add_pipeline_options(parser)
@@ -248,7 +249,7 @@ COMMANDS = (
             Command("restore", "Go back to a state of the history", restore_state, _restore_arguments),
             Command("import", "Take the state of a file (Singer, Meltano, alto)", import_state, _import_arguments),
             Command("export", "Print the state as the tap would get it", export_state, _export_arguments),
-            Command("clear", "Start from the beginning in the next run", clear_states, _clear_arguments),
+            Command("clear", "Start from the beginning in the next run", clear_states, clear_arguments),
         ),
     ),
 )
