@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dlt_singer.cli.command import Command, Parser, UsageError
 from dlt_singer.cli.place import open_project
-from dlt_singer.cli.screen import add_json, is_asking_allowed, show
+from dlt_singer.cli.screen import add_json, agreed, is_asking_allowed, show
 
 if TYPE_CHECKING:
     from dlt_singer.storage import Store
@@ -59,10 +59,7 @@ def remove(arguments: argparse.Namespace) -> None:
     if len(keys) > 1 and not arguments.yes:
         if not is_asking_allowed():
             raise UsageError(f"'{arguments.key}' stands for {len(keys)} files. Say --yes to remove them all.")
-        if input(f"Remove {len(keys)} files below '{arguments.key}' from {store.url}? [y/N] ").lower() not in (
-            "y",
-            "yes",
-        ):
+        if not agreed(f"Remove {len(keys)} files below '{arguments.key}' from {store.url}?"):
             keys = []
     for key in keys:
         store.delete(key)

@@ -7,6 +7,7 @@ import time
 from typing import cast
 
 from dlt_singer._types import JSON
+from dlt_singer.cli import reservoir_care
 from dlt_singer.cli.command import Command, Parser
 from dlt_singer.cli.outcome import show_outcome
 from dlt_singer.cli.place import add_pipeline_options, open_pipeline, open_tap, pipeline_name_of
@@ -17,10 +18,10 @@ from dlt_singer.cli.screen import add_json, show, table
 def list_runs(arguments: argparse.Namespace) -> None:
     """List the runs that are mirrored of a tap."""
     from dlt_singer.mirror.holdings import Holdings
-    from dlt_singer.source.mirroring import reservoir_at, reservoir_of
+    from dlt_singer.source.mirroring import reservoir_to_read
 
     tap = open_tap(arguments.tap)
-    reservoir = reservoir_of(tap) or reservoir_at(tap, True)  # noqa: FBT003 - the project's own store
+    reservoir = reservoir_to_read(tap)
     held = Holdings.of(reservoir)
     runs: list[dict[str, JSON]] = [
         {
@@ -114,7 +115,7 @@ def _reset_arguments(parser: Parser) -> None:
 COMMANDS = (
     Command(
         "reservoir",
-        "What is mirrored of a tap: list it, load it again",
+        "What is mirrored of a tap: list, load, keep in order",
         details="A run with --reservoir, or of a tap with `reservoir: true`, is mirrored while it is loaded.",
         examples=(
             "dlt-singer run tap-github --reservoir",
@@ -124,6 +125,7 @@ COMMANDS = (
             Command("ls", "The runs that are mirrored of a tap", list_runs, _ls_arguments),
             Command("replay", "Load what is new in the reservoir, without the tap", replay, _replay_arguments),
             Command("reset", "Forget how far a pipeline has replayed", reset, _reset_arguments),
+            *reservoir_care.COMMANDS,
         ),
     ),
 )

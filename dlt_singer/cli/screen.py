@@ -89,6 +89,11 @@ def is_asking_allowed() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
+def agreed(question: str) -> bool:
+    """Ask whoever is there; anything but yes means no."""
+    return input(f"{question} [y/N] ").lower() in ("y", "yes")
+
+
 def say(line: str = "") -> None:
     """Print a line for whoever watches; what scripts read goes to stdout by `show`."""
     print(line, file=sys.stderr)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from dlt_singer.errors import DamagedReservoirError
@@ -132,11 +132,17 @@ def _problems_of_index(holdings: Holdings) -> Iterator[Problem]:
                 yield Problem(path, f"alto's index names it for stream '{name}', and it is missing.")
 
 
-def leftovers(holdings: Holdings) -> set[str]:
-    """Return files of ours that no run names, not even one that died and could be taken over."""
+def leftovers(holdings: Holdings, forgotten: Collection[str] = ()) -> set[str]:
+    """Return files of ours that no run names, not even one that died and could be taken over.
+
+    Args:
+        holdings: What is there.
+        forgotten: Runs that died and will not be taken over.
+    """
     noted = {file.path for run in holdings.manifests.values() for file in run.files}
     for dead in holdings.survey.unfinished():
-        noted |= {file.path for checkpoint in dead.checkpoints for file in checkpoint.files}
+        if dead.start.run not in forgotten:
+            noted |= {file.path for checkpoint in dead.checkpoints for file in checkpoint.files}
     return {path for path in holdings.survey.files if is_ours(path) and path not in noted}
 
 

@@ -14,8 +14,7 @@ from dlt_singer.mirror.folder import RUNS, Reservoir
 from dlt_singer.mirror.holdings import Holdings
 from dlt_singer.mirror.inspection import leftovers
 from dlt_singer.mirror.rebuilding import rebuild
-from dlt_singer.mirror.writer import stamp
-from dlt_singer.runs import Manifest, live_chains
+from dlt_singer.runs import Manifest, live_chains, stamp
 
 GRACE = timedelta(days=1)
 """Younger leftovers may be files of a run that is going on, or of a reader that began before a compaction."""
@@ -26,12 +25,14 @@ class Pruned:
     """What was removed.
 
     Attributes:
-        runs: The runs.
+        runs: Runs that had ended well.
+        dead: Runs that had died, and that nobody would have taken over any more.
         files: The files.
         bytes: Their size.
     """
 
     runs: tuple[str, ...]
+    dead: tuple[str, ...]
     files: tuple[str, ...]
     bytes: int
 
@@ -42,6 +43,7 @@ def prune(
     before: datetime | None = None,
     loaded_by: Iterable[Mapping[str, str]] | None = None,
     grace: timedelta = GRACE,
+    dry_run: bool = False,
 ) -> Pruned:
     """Remove the oldest runs, and leftovers.
 
@@ -53,30 +55,41 @@ def prune(
         loaded_by: Remove only runs that these have loaded: for each pipeline that replays, the last run it has
             loaded of each stream, as `dlt_singer.source.replay.replayed` says.
         grace: Leftovers younger than this stay.
+        dry_run: Remove nothing, only say what would be.
 
     Raises:
         StorageError: The store refuses.
     """
     moment = datetime.now(timezone.utc) - grace
-    _forget_dead(reservoir, Holdings.of(reservoir), stamp(moment))
     holdings = Holdings.of(reservoir)
     end = stamp(before) if before is not None else ""
     if loaded_by is not None:
         loaded = _loaded_until(holdings, list(loaded_by))
         end = min(end, loaded) if before is not None else loaded
-    runs = _removable(holdings, end)
-    for run in runs:
-        _forget(reservoir, holdings, run)
+    pruned = _prunable(holdings, end, moment)
+    if not dry_run:
+        _remove(reservoir, holdings, pruned)
+    return pruned
+
+
+def _prunable(holdings: Holdings, end: str, moment: datetime) -> Pruned:
+    """Return runs that ended before `end`, and leftovers from before a moment."""
+    dead, runs = _dead(holdings, stamp(moment)), _removable(holdings, end)
     left = {file.path for name, run in holdings.manifests.items() if name not in runs for file in run.files}
     gone = {file.path for run in runs for file in holdings.manifests[run].files} - left
     written = holdings.survey.written_at
-    old = {path for path in leftovers(holdings) if (at := written.get(path)) is not None and at < moment}
-    for path in sorted(gone | old):
+    old = {path for path in leftovers(holdings, dead) if (at := written.get(path)) is not None and at < moment}
+    files = tuple(sorted(gone | old))
+    return Pruned(runs, dead, files, sum(holdings.survey.sizes.get(path, 0) for path in files))
+
+
+def _remove(reservoir: Reservoir, holdings: Holdings, pruned: Pruned) -> None:
+    for run in (*pruned.dead, *pruned.runs):
+        _forget(reservoir, holdings, run)
+    for path in pruned.files:
         reservoir.store.delete(reservoir.key(path))
-    if gone | old:
+    if pruned.files:
         rebuild(reservoir)
-    removed = tuple(sorted(gone | old))
-    return Pruned(runs, removed, sum(holdings.survey.sizes.get(path, 0) for path in removed))
 
 
 def _removable(holdings: Holdings, end: str) -> tuple[str, ...]:
@@ -110,12 +123,12 @@ def _loaded_until(holdings: Holdings, pipelines: list[Mapping[str, str]]) -> str
     return min(ends, default="")
 
 
-def _forget_dead(reservoir: Reservoir, holdings: Holdings, end: str) -> None:
-    """Remove the records of runs that died and that no run will take over: a later one has ended."""
+def _dead(holdings: Holdings, end: str) -> tuple[str, ...]:
+    """Return runs that died and that no run will take over: a later one has ended."""
     newest = max((run.start.started_at for run in holdings.manifests.values()), default="")
-    for dead in holdings.survey.unfinished():
-        if dead.start.started_at < min(end, newest):
-            _forget(reservoir, holdings, dead.start.run)
+    return tuple(
+        dead.start.run for dead in holdings.survey.unfinished() if dead.start.started_at < min(end, newest)
+    )
 
 
 def _forget(reservoir: Reservoir, holdings: Holdings, run: str) -> None:

@@ -18,8 +18,8 @@ from dlt_singer.errors import StorageError
 from dlt_singer.messages import Idle, Message, Records
 from dlt_singer.mirror.folder import Reservoir
 from dlt_singer.mirror.publish import publish
-from dlt_singer.mirror.writer import Limits, StreamCount, Writer, stamp
-from dlt_singer.runs import Manifest, RunStart, StreamEnd
+from dlt_singer.mirror.writer import Limits, StreamCount, Writer
+from dlt_singer.runs import Manifest, RunStart, StreamEnd, stamp
 
 _BLOCK_BYTES = 1 << 20
 _BLOCK_AGE_S = 0.5

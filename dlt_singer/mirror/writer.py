@@ -18,7 +18,7 @@ import msgspec
 from dlt_singer.messages import ActivateVersion, Message, Records, Schema, State
 from dlt_singer.mirror.folder import SUFFIX, Reservoir, folder_name
 from dlt_singer.mirror.gzip import Compressor, compressor
-from dlt_singer.runs import NULL, Checkpoint, RunStart, StoredFile
+from dlt_singer.runs import NULL, Checkpoint, RunStart, StoredFile, stamp
 
 _PIECE_BYTES = 256 << 10
 _OPEN_FILES = 2
@@ -273,11 +273,6 @@ class Writer:
         self._covers = dict(taken.covers)
         for stream, messages in taken.covers.items():
             self.counts[stream] = StreamCount(messages, versions=taken.versions.get(stream, ()))
-
-
-def stamp(moment: datetime) -> str:
-    """Return a time as records hold it."""
-    return f"{moment.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def digits_of(run: str) -> str:

@@ -20,6 +20,7 @@ from dlt_singer.runs.records import (
     encode,
 )
 from dlt_singer.runs.resume import ATTEMPTS, Progress, Resumption, Unfinished, resumption
+from dlt_singer.runs.times import moment_in, stamp
 
 __all__ = [
     "ATTEMPTS",
@@ -43,6 +44,8 @@ __all__ = [
     "encode",
     "follow",
     "live_chains",
+    "moment_in",
     "plan",
     "resumption",
+    "stamp",
 ]

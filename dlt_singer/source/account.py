@@ -13,8 +13,8 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Protocol
 
 from dlt_singer.errors import reason_of
-from dlt_singer.mirror.writer import stamp
 from dlt_singer.progress import Reading, StreamReading
+from dlt_singer.runs import stamp
 from dlt_singer.session import Session, Upstream
 from dlt_singer.session.slots import Slot
 from dlt_singer.source.decoding import Decoders

@@ -19,8 +19,7 @@ from dlt_singer._types import JSON
 from dlt_singer.config import Project
 from dlt_singer.messages import Message, Records
 from dlt_singer.mirror import Limits, Recorder, Reservoir
-from dlt_singer.mirror.writer import stamp
-from dlt_singer.runs import RunStart, StreamStart
+from dlt_singer.runs import RunStart, StreamStart, stamp
 from dlt_singer.session import MessageStream
 from dlt_singer.session.slots import Slot
 from dlt_singer.session.snapshot import Snapshot
@@ -146,6 +145,11 @@ def reservoir_of(tap: Tap) -> Reservoir | None:
     """Return where a tap is mirrored, None if it is not."""
     wish = tap.plugin.reservoir
     return reservoir_at(tap, wish) if wish else None
+
+
+def reservoir_to_read(tap: Tap) -> Reservoir:
+    """Return where a tap is mirrored, or would be if nobody named another place."""
+    return reservoir_at(tap, tap.plugin.reservoir or True)
 
 
 def reservoir_at(tap: Tap, place: str | Literal[True]) -> Reservoir:

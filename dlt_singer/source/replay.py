@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timezone
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,7 @@ from dlt.common.schema.utils import normalize_schema_name
 from dlt.extract.source import DltSource
 
 from dlt_singer.errors import ReservoirError
-from dlt_singer.mirror.writer import stamp
-from dlt_singer.runs import Window
+from dlt_singer.runs import Window, moment_in, stamp
 from dlt_singer.source.factory import check_source_arguments, source_of
 from dlt_singer.source.mirroring import reservoir_at
 from dlt_singer.source.overlay import tap_of
@@ -99,11 +98,8 @@ def _moment(argument: str, value: str | date | None) -> str | None:
     if value is None:
         return None
     try:
-        moment = datetime.fromisoformat(value.replace("Z", "+00:00")) if isinstance(value, str) else value
+        return stamp(moment_in(value))
     except ValueError:
         raise ReservoirError(
             f"reservoir({argument}={value!r}) is no time.", "Write it as 2026-01-31 or 2026-01-31T12:00:00Z."
         ) from None
-    if not isinstance(moment, datetime):
-        moment = datetime(moment.year, moment.month, moment.day, tzinfo=timezone.utc)
-    return stamp(moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc))
