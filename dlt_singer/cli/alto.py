@@ -74,7 +74,7 @@ def _task(word: str, after: Sequence[str]) -> list[str]:
         command, *options = _TASKS[task]
         return [command, *options, subject, *after]
     if subject == _RESERVOIR:
-        return ["run", task, "--reservoir", *after]
+        return [_RESERVOIR, "write", task, *after]
     # `run` knows whether the project has a target of that name, and refuses it.
     return ["run", word, *after]
 

@@ -12,7 +12,7 @@ from dlt_singer.cli.command import Command, Parser
 from dlt_singer.cli.outcome import show_outcome
 from dlt_singer.cli.place import add_pipeline_options, open_pipeline, open_tap, pipeline_name_of
 from dlt_singer.cli.run import REFRESHES, names_in
-from dlt_singer.cli.screen import add_json, show, table
+from dlt_singer.cli.screen import add_json, show, table, width
 
 
 def list_runs(arguments: argparse.Namespace) -> None:
@@ -27,7 +27,7 @@ def list_runs(arguments: argparse.Namespace) -> None:
         {
             "run": each.run,
             "ended_at": each.ended_at,
-            "pipeline": each.start.pipeline,
+            "pipeline": each.start.pipeline or None,
             "streams": {name: end.records for name, end in each.streams.items()},
             "records": sum(end.records for end in each.streams.values()),
             "files": len(each.files),
@@ -37,13 +37,31 @@ def list_runs(arguments: argparse.Namespace) -> None:
     ]
     lines = [f"{tap.name}: {reservoir.url}", ""]
     rows = [
-        [each["run"], str(each["ended_at"])[:19], each["records"], each["files"], each["bytes"], each["pipeline"]]
+        [
+            each["run"],
+            str(each["ended_at"])[:19],
+            each["records"],
+            each["files"],
+            each["bytes"],
+            each["pipeline"] or "none",
+        ]
         for each in runs
     ]
     headers = ("run", "ended (UTC)", "records", "files", "bytes", "pipeline")
-    lines.append(table(headers, rows) if rows else f"No run yet. Mirror one: dlt-singer run {tap.name} --reservoir")
+    lines.append(table(headers, rows) if rows else f"No run yet. Mirror one: dlt-singer reservoir write {tap.name}")
     lines += [f"Warning: {damage.reason}" for damage in held.damaged]
     show(arguments, cast("JSON", runs), "\n".join(lines))
+
+
+def write(arguments: argparse.Namespace) -> None:
+    """Run a tap for its reservoir alone."""
+    from dlt_singer.source.mirroring import reservoir_to_read
+    from dlt_singer.source.writing import write as mirror_only
+    from dlt_singer.summary import document, text
+
+    tap = open_tap(arguments.tap)
+    summary = mirror_only(tap.name, names_in(arguments.streams), full=arguments.full)
+    show(arguments, document(summary), f"{text(summary, width())}\n  written to {reservoir_to_read(tap).url}")
 
 
 def replay(arguments: argparse.Namespace) -> None:
@@ -91,12 +109,21 @@ def _ls_arguments(parser: Parser) -> None:
     add_json(parser)
 
 
+def _write_arguments(parser: Parser) -> None:
+    parser.add_argument("tap", help="name of the tap")
+    parser.add_argument("--streams", metavar="A,B", action="append", help="only these streams")
+    parser.add_argument("--full", action="store_true", help="read all of it again, as a new lineage")
+    add_json(parser)
+
+
 def _replay_arguments(parser: Parser) -> None:
     parser.add_argument("tap", help="name of the tap")
     parser.add_argument("--streams", metavar="A,B", action="append", help="only these streams")
     parser.add_argument("--since", metavar="TIME", help="only runs that ended at this time or later")
     parser.add_argument("--until", metavar="TIME", help="only runs that ended before")
-    parser.add_argument("--lineage", metavar="NAME", help="which lineage to follow if there are several")
+    parser.add_argument(
+        "--lineage", metavar="NAME", help="which lineage to follow if there are several: a pipeline, or write"
+    )
     parser.add_argument("--skip-damaged", action="store_true", help="leave out files that are missing or damaged")
     parser.add_argument(
         "--refresh", choices=REFRESHES, metavar="MODE", help=f"dlt's refresh: {', '.join(REFRESHES)}"
@@ -115,13 +142,22 @@ def _reset_arguments(parser: Parser) -> None:
 COMMANDS = (
     Command(
         "reservoir",
-        "What is mirrored of a tap: list, load, keep in order",
-        details="A run with --reservoir, or of a tap with `reservoir: true`, is mirrored while it is loaded.",
+        "Mirror a tap, load what is mirrored, keep it in order",
+        details="`write` mirrors a tap without loading it. A run with --reservoir, or of a tap with "
+        "`reservoir: true`, is mirrored while it is loaded.",
         examples=(
-            "dlt-singer run tap-github --reservoir",
+            "dlt-singer reservoir write tap-github",
             "dlt-singer reservoir replay tap-github --destination filesystem",
         ),
         commands=(
+            Command(
+                "write",
+                "Run a tap and mirror it, without a destination",
+                write,
+                _write_arguments,
+                details="The next one goes on where the last one ended, whatever pipelines have loaded. If "
+                "pipelines have mirrored the tap, too, a replay follows these runs with `--lineage write`.",
+            ),
             Command("ls", "The runs that are mirrored of a tap", list_runs, _ls_arguments),
             Command("replay", "Load what is new in the reservoir, without the tap", replay, _replay_arguments),
             Command("reset", "Forget how far a pipeline has replayed", reset, _reset_arguments),

@@ -6,7 +6,7 @@ removed: what is left of a stream has no gap.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
@@ -47,7 +47,8 @@ def prune(
 ) -> Pruned:
     """Remove the oldest runs, and leftovers.
 
-    The newest complete run of a full table stays, and all runs after it.
+    The newest complete run of a full table stays, and the last one that was only written to the reservoir, since
+    the next goes on from it; and all runs after these.
 
     Args:
         reservoir: A tap's folder.
@@ -94,22 +95,22 @@ def _remove(reservoir: Reservoir, holdings: Holdings, pruned: Pruned) -> None:
 
 def _removable(holdings: Holdings, end: str) -> tuple[str, ...]:
     """Return the runs that ended before a time and before every run that is needed."""
-    needed = [run.ended_at for stream in holdings.streams if (run := _newest_whole(holdings, stream)) is not None]
+    needed = [run.ended_at for stream in holdings.streams for run in _needed(holdings, stream)]
     end = min([end, *needed])
     return tuple(sorted(name for name, run in holdings.manifests.items() if run.ended_at < end))
 
 
-def _newest_whole(holdings: Holdings, stream: str) -> Manifest | None:
-    """Return the oldest of the newest complete runs of a full table, over its lineages."""
-    newest: list[Manifest] = []
+def _needed(holdings: Holdings, stream: str) -> Iterator[Manifest]:
+    """Yield runs that must stay: the newest complete one of a full table, and the one that `write` goes on from."""
     for chain in live_chains(holdings.manifests.values(), stream):
         whole = [
             run
             for run in chain.runs
             if run.start.streams[stream].replication_method == "FULL_TABLE" and run.streams[stream].complete
         ]
-        newest += whole[-1:]
-    return min(newest, key=lambda run: run.ended_at, default=None)
+        yield from whole[-1:]
+        if not chain.newest.start.pipeline:
+            yield chain.newest
 
 
 def _loaded_until(holdings: Holdings, pipelines: list[Mapping[str, str]]) -> str:

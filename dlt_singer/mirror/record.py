@@ -12,7 +12,9 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
-from typing import Final
+from typing import Final, TypeAlias
+
+from msgspec.structs import replace
 
 from dlt_singer.errors import StorageError
 from dlt_singer.messages import Idle, Message, Records
@@ -29,6 +31,9 @@ _PATIENCE_S = 0.2
 _GOODBYE_S = 30.0
 _END: Final = "end"
 _STOP: Final = "stop"
+
+Repeated: TypeAlias = tuple[dict[str, int] | None, object]
+"""Hashes with counts of rows that come again, None if there are too many; and their replication value."""
 
 
 class Recorder:
@@ -72,12 +77,18 @@ class Recorder:
         """Note RECORDs of a run that died, which are stored already; before `record`."""
         self._writer.took_over(stream, records)
 
-    def finish(self, handed: Mapping[str, int], bookmarks: Mapping[str, object]) -> Manifest:
+    def finish(
+        self,
+        handed: Mapping[str, int],
+        bookmarks: Mapping[str, object],
+        repeated: Mapping[str, Repeated] | None = None,
+    ) -> Manifest:
         """Store what is left and write the manifest: from now on the run can be replayed.
 
         Args:
             handed: How many RECORDs of each stream were handed over.
             bookmarks: Each stream's part of the newest STATE.
+            repeated: The rows that the tap will repeat, of streams that no pipeline remembers.
 
         Raises:
             StorageError: The store refuses.
@@ -87,10 +98,12 @@ class Recorder:
             self._thread.join()
         self._raise_failure()
         streams = {
-            stream: self._end_of(stream, count, handed.get(stream, 0), bookmarks.get(stream))
+            stream: replace(self._end_of(stream, count, handed.get(stream, 0)), bookmark=bookmarks.get(stream))
             for stream, count in self._writer.counts.items()
             if count.schema is not None
         }
+        for stream, (remembered, greatest) in (repeated or {}).items():
+            streams[stream] = replace(streams[stream], remembered=remembered, greatest=greatest)
         now = datetime.now(timezone.utc)
         manifest = Manifest(self.start, stamp(now), streams, tuple(self._writer.files), self._writer.state)
         return publish(self._reservoir, manifest)
@@ -101,7 +114,7 @@ class Recorder:
         if self._thread is not None:
             self._thread.join(_GOODBYE_S)
 
-    def _end_of(self, stream: str, count: StreamCount, handed: int, bookmark: object) -> StreamEnd:
+    def _end_of(self, stream: str, count: StreamCount, handed: int) -> StreamEnd:
         return StreamEnd(
             count.schema_id,
             count.messages,
@@ -111,7 +124,6 @@ class Recorder:
             versions=count.versions,
             schemas=tuple(line.decode() for line in count.pending),
             key_properties=tuple((count.schema.key_properties if count.schema is not None else None) or ()),
-            bookmark=bookmark,
         )
 
     def _take(self, message: Message) -> None:

@@ -10,6 +10,7 @@ from dlt_singer.runs.plan import Cursor, Manner, Plan, Window, plan
 from dlt_singer.runs.records import (
     FORMAT,
     NULL,
+    WRITE,
     Checkpoint,
     Manifest,
     RunStart,
@@ -26,6 +27,7 @@ __all__ = [
     "ATTEMPTS",
     "FORMAT",
     "NULL",
+    "WRITE",
     "Chain",
     "Checkpoint",
     "Cursor",

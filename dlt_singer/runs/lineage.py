@@ -41,6 +41,7 @@ class Chain:
         start = self.newest.start
         runs = f"{len(self.runs)} run{'s' * (len(self.runs) > 1)}"
         place = f"pipeline '{start.pipeline}' to {start.destination or '?'}, dataset '{start.dataset}'"
+        place = place if start.pipeline else f"'{start.writer}', without a destination"
         return f"{self.lineage} ({place}: {runs}, {self.runs[0].start.started_at} to {self.newest.ended_at})"
 
 
@@ -50,7 +51,7 @@ def follow(manifests: Iterable[Manifest], stream: str, lineage: str | None = Non
     Args:
         manifests: All runs that ended well.
         stream: The stream.
-        lineage: The lineage to follow if there are several: a run it began with, or a pipeline's name.
+        lineage: The lineage to follow if there are several: a run it began with, or a pipeline's name, or `write`.
 
     Raises:
         LineageError: There are several, or the one named is none of them.
@@ -60,7 +61,7 @@ def follow(manifests: Iterable[Manifest], stream: str, lineage: str | None = Non
         return chains[lineage]
     live = _live(chains)
     if lineage is not None:
-        live = [chain for chain in live if chain.newest.start.pipeline == lineage or _shares_place(chain, lineage)]
+        live = [chain for chain in live if chain.newest.start.writer == lineage or _shares_place(chain, lineage)]
     if len(live) > 1:
         raise LineageError(
             f"Stream '{stream}' has {len(live)} lineages in the reservoir: "

@@ -15,6 +15,8 @@ from dlt_singer.errors import DamagedReservoirError
 FORMAT = 1
 NULL = msgspec.Raw(b"null")
 """No STATE."""
+WRITE = "write"
+"""What stands for a pipeline where there is none."""
 
 
 class StoredFile(msgspec.Struct, frozen=True):
@@ -119,7 +121,7 @@ class RunStart(msgspec.Struct, frozen=True):
         started_at: When, in UTC.
         streams: Its streams.
         state: The STATE the pipeline had committed; null if none.
-        pipeline: The pipeline that loads it.
+        pipeline: The pipeline that loads it; empty if it is only written to the reservoir.
         destination: The kind of its destination.
         dataset: The dataset there.
         load_id: dlt's load package.
@@ -154,6 +156,11 @@ class RunStart(msgspec.Struct, frozen=True):
         """Where its rows went."""
         return (self.pipeline, self.destination, self.dataset)
 
+    @property
+    def writer(self) -> str:
+        """Who wrote it, as a replay may be told: its pipeline, or `write` if there was none."""
+        return self.pipeline or WRITE
+
 
 class StreamEnd(msgspec.Struct, frozen=True):
     """A stream as a run ends; one that sent no SCHEMA has none.
@@ -168,6 +175,8 @@ class StreamEnd(msgspec.Struct, frozen=True):
         schemas: SCHEMA lines that nothing came after.
         key_properties: As its SCHEMA says.
         bookmark: Its part of the state.
+        remembered: Hashes with counts of the rows the tap will repeat, where no pipeline remembers them.
+        greatest: The replication value those rows have.
     """
 
     schema_id: str
@@ -179,6 +188,8 @@ class StreamEnd(msgspec.Struct, frozen=True):
     schemas: tuple[str, ...] = ()
     key_properties: tuple[str, ...] = ()
     bookmark: object = None
+    remembered: dict[str, int] | None = {}
+    greatest: object = None
 
 
 class Manifest(msgspec.Struct, frozen=True):

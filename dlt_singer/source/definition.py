@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from dlt_singer._types import JSON
 from dlt_singer.catalog import Selection, Stream, users_keys
 from dlt_singer.errors import DiscoveryNeededError, SelectionError, UnknownStreamError, did_you_mean
+from dlt_singer.mirror import Reservoir
 from dlt_singer.session.slots import Group, Slot, split
 from dlt_singer.session.stream_schema import StreamOptions
 from dlt_singer.source.mirroring import MirroredStream, Mirroring, Place, reservoir_of
@@ -216,11 +217,24 @@ class Definition:
         reservoir = reservoir_of(self.tap)
         if reservoir is None or place is None:
             return TapUpstream(self, group, None)
-        streams = [self._mirrored(stream, slots.get(stream) or Slot()) for stream in group.streams]
-        mirroring = Mirroring(self.tap, reservoir, streams, group.state, place)
+        mirroring = self.mirroring(group, slots.all(), reservoir, place)
         for stream, start in mirroring.start.streams.items():
             slots.in_run(stream, mirroring.start.run, start.lineage)
         return TapUpstream(self, group, mirroring)
+
+    def mirroring(
+        self, group: Group, slots: Mapping[str, Slot | None], reservoir: Reservoir, place: Place
+    ) -> Mirroring:
+        """Return what mirrors one run of the tap.
+
+        Args:
+            group: The streams it reads, and the state it starts from.
+            slots: What is remembered of them.
+            reservoir: Where to.
+            place: Where the rows go.
+        """
+        streams = [self._mirrored(stream, slots.get(stream) or Slot()) for stream in group.streams]
+        return Mirroring(self.tap, reservoir, streams, group.state, place)
 
     def _mirrored(self, stream: str, slot: Slot) -> MirroredStream:
         entry = self._entry(stream)

@@ -19,6 +19,7 @@ from dlt_singer._types import JSON
 from dlt_singer.config import Project
 from dlt_singer.messages import Message, Records
 from dlt_singer.mirror import Limits, Recorder, Reservoir
+from dlt_singer.mirror.record import Repeated
 from dlt_singer.runs import RunStart, StreamStart, stamp
 from dlt_singer.session import MessageStream
 from dlt_singer.session.slots import Slot
@@ -73,6 +74,9 @@ class Mirroring:
         streams: The streams.
         state: What the pipeline has committed.
         place: Where the rows go.
+
+    Attributes:
+        repeated: The rows that the tap will repeat, of streams that no pipeline remembers.
     """
 
     def __init__(
@@ -82,6 +86,7 @@ class Mirroring:
         self.reservoir = reservoir
         self.start = begin(tap, streams, state, place)
         self.state = state
+        self.repeated: dict[str, Repeated] = {}
         self._recorder: Recorder | None = None
 
     def recorder(self, start: RunStart) -> Recorder:
@@ -94,7 +99,8 @@ class Mirroring:
         if self._recorder is None:
             return
         parts = {stream: newest.part(stream) if newest else None for stream in self.start.streams}
-        self._recorder.finish(handed, {stream: part["value"] for stream, part in parts.items() if part})
+        bookmarks = {stream: part["value"] for stream, part in parts.items() if part}
+        self._recorder.finish(handed, bookmarks, self.repeated)
 
     def close(self) -> None:
         """Store what has come so far."""

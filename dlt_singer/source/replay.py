@@ -49,7 +49,8 @@ def reservoir(  # noqa: PLR0913 - those of `singer`, and what is replayed
         name: The source's name; by default the tap's, with `_reservoir` behind it.
         project_dir: Where `alto.yaml` is; by default the working directory or above it.
         resource_options: Arguments of `dlt.resource` by stream.
-        lineage: Which lineage to follow if there are several: its name, or that of the pipeline that made it.
+        lineage: Which lineage to follow if there are several: its name, that of the pipeline that made it, or
+            `write` for runs that were only written to the reservoir.
         damaged: `skip` leaves out what is missing or damaged, with a warning.
         url: The store the reservoir is in; by default as for the tap.
         **source_kwargs: Arguments of `dlt.source`.

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from dlt_singer.testing import FakeTap
-from tests.cli.conftest import Cli
+from dlt_singer.testing import CRASH, FakeTap
+from tests.cli.conftest import USERS, Cli
 
 
 def test_a_mirrored_run_is_listed_replayed_and_reset(tap: FakeTap, cli: Cli) -> None:
     empty = cli("reservoir", "ls", tap.name)
-    cli(f"{tap.name}:reservoir")
+    cli("run", tap.name, "--reservoir")
     calls = len(tap.calls)
 
     listed = json.loads(cli("reservoir", "ls", tap.name, "--json").out)
@@ -30,6 +30,30 @@ def test_a_mirrored_run_is_listed_replayed_and_reset(tap: FakeTap, cli: Cli) -> 
     assert reset.out == "tap-fake, fake_reservoir: the next replay loads all of logs, users.\n"
     assert anew["tables"] == first["tables"]
     assert len(tap.calls) == calls
+
+
+def test_a_tap_is_written_without_a_destination(
+    tap: FakeTap, cli: Cli, same_screen: Callable[[str, str], None]
+) -> None:
+    cli("catalog", tap.name)
+
+    written = cli(f"{tap.name}:reservoir")
+    listed = cli("reservoir", "ls", tap.name, "--json")
+    replayed = json.loads(cli("reservoir", "replay", tap.name, "--json").out)
+
+    same_screen("reservoir-write", written.screen)
+    assert [(run["records"], run["pipeline"]) for run in json.loads(listed.out)] == [(7, None)]
+    assert replayed["tables"] == {"logs": 2, "users": 5}
+
+
+def test_a_write_whose_tap_failed_ends_with_1_and_can_be_gone_on_from(tap: FakeTap, cli: Cli) -> None:
+    tap.emits(USERS, CRASH(3))
+
+    failed = cli("reservoir", "write", tap.name)
+    unknown = cli("reservoir", "write", tap.name, "--streams", "uers")
+
+    assert (failed.code, "exit code 3" in failed.err) == (1, True)
+    assert unknown.code == 2
 
 
 def mirrored(tap: FakeTap, cli: Cli, runs: int) -> Path:
