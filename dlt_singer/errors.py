@@ -160,7 +160,21 @@ class MessageError(SingerError):
 
 
 class TapError(SingerError):
-    """A tap's run failed. Nothing of the run was committed."""
+    """A tap's run failed. Nothing of the run was committed.
+
+    Attributes:
+        completed: Streams that had ended with their STATE, and that `dlt_singer.run` has loaded afterwards, because
+            of `on_error: keep_completed`.
+    """
+
+    completed: tuple[str, ...] = ()
+
+    def complete(self, streams: Iterable[str]) -> None:
+        """Note streams that were loaded afterwards."""
+        self.completed += tuple(streams)
+        kept = f"Loaded afterwards, because they had ended: {', '.join(self.completed)} (on_error: keep_completed)."
+        remedy = self.remedy.partition("\nLoaded afterwards")[0].rstrip()
+        super().__init__(self.reason, f"{remedy}\n{kept}")
 
 
 class BackendError(TapError):

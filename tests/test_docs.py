@@ -52,7 +52,7 @@ def test_the_docs_say_which_keys_of_a_tap_are_refused(key: str, tmp_path: Path) 
     assert refused == _is_said_to_be_refused("tap", key)
 
 
-@pytest.mark.parametrize("key", ["extensions", "on_error"])
+@pytest.mark.parametrize("key", ["extensions"])
 def test_the_docs_say_which_keys_of_a_project_are_refused(key: str, tmp_path: Path) -> None:
     (tmp_path / "alto.yaml").write_text(
         yaml.safe_dump({"default": {key: _example(project_form[key]), "taps": {"tap-x": {"command": ["x"]}}}})
@@ -173,7 +173,7 @@ def _tap_with(directory: Path, key: str, form: Form) -> Plugin:
 
 
 def _example(form: Form) -> object:
-    candidates = [OF_ANY_FORM[form.model], {"a": 1}, {"a": "null"}, "soft", "rows", "lines"]
+    candidates = [OF_ANY_FORM[form.model], {"a": 1}, {"a": "null"}, "soft", "rows", "lines", "fail"]
     return next(value for value in candidates if form.holds(value))
 
 

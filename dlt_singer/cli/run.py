@@ -173,7 +173,7 @@ COMMANDS = (
         _arguments,
         details="A tap is built and asked for its streams on its first run. Bookmarks are kept by dlt with the "
         "rows they speak of; the next run goes on from there. Exit code 1 means that nothing of a tap's run was "
-        "committed.",
+        "committed, or with `on_error: keep_completed` only the streams that had ended.",
         examples=(
             "dlt-singer run tap-github --destination duckdb --dataset raw",
             "dlt-singer run tap-github --streams issues,pull_requests --full",

@@ -155,7 +155,7 @@ _ACTED_ON = ("catalog", "discover", "properties", "state")
 _AS_THEY_ARE = (
     "metadata", "schema", "load_path", "version_column", "max_table_nesting", "backend", "build",
     "discover", "discover_timeout_s", "timeout_s", "idle_timeout_s", "max_line_bytes", "parallel",
-    "reservoir", "resume", "checkpoint_s",
+    "reservoir", "resume", "on_error", "checkpoint_s",
     "progress_s", "summary_table",
 )  # fmt: skip
 
@@ -165,8 +165,6 @@ def _unsupported(plain: Mapping[str, JSON], own: Mapping[str, str], project: Set
         return own.get(key, f"The project's key {key}")
 
     found = [place(key) for key in _NOT_YET if plain.get(key)]
-    if plain.get("on_error", "fail") != "fail":
-        found.append(f"{place('on_error')} other than 'fail'")
     found += [place(key) for key in _NOT_YET_IN_PROJECT if project.get(key)]
     return tuple(found)
 

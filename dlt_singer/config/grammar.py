@@ -117,6 +117,7 @@ PLACE = Form(
 )  # fmt: skip
 # YAML reads a bare `off` as false.
 BACKEND = one_of("auto", "arrow", "rows")
+ON_ERROR = one_of("fail", "keep_completed")
 _PROGRESS = ("auto", "live", "lines", "off")
 PROGRESS = Form(f"one of {', '.join(_PROGRESS)}", lambda value: value is False or value in _PROGRESS)
 DELETES = Form("one of hard, soft, off", lambda value: value is False or value in ("hard", "soft", "off"))
@@ -130,7 +131,7 @@ _TAP = _COMMON | {
     "metadata": MAPPINGS, "schema": MAPPINGS, "catalog": TEXT, "stream_maps": ANYTHING,
     "version_column": FLAG, "deletes": DELETES, "max_table_nesting": COUNT, "backend": BACKEND,
     "build": FLAG, "discover": FLAG, "discover_timeout_s": SECONDS, "timeout_s": SECONDS, "idle_timeout_s": SECONDS,
-    "max_line_bytes": COUNT, "on_error": TEXT, "parallel": COUNT, "reservoir": PLACE, "resume": FLAG,
+    "max_line_bytes": COUNT, "on_error": ON_ERROR, "parallel": COUNT, "reservoir": PLACE, "resume": FLAG,
     "checkpoint_s": SECONDS, "progress": PROGRESS, "progress_s": SECONDS, "summary_table": FLAG,
     "mask": MASK, "mask_salt": TEXT, "partitions": ANYTHING,
 }  # fmt: skip
@@ -145,7 +146,7 @@ project_form = Keys(
         "project_name": TEXT, "load_path": TEXT, "data_dir": TEXT, "storage_url": TEXT, "env": TEXT,
         "filesystem": one_of(*STORES), "bucket": TEXT, "bucket_path": TEXT, "environment": SCALARS,
         "extensions": TEXTS, "reservoir_buffer_size": COUNT, "reservoir": PLACE, "resume": FLAG, "discover": FLAG,
-        "parallel": COUNT, "on_error": TEXT, "checkpoint_s": SECONDS, "build": FLAG,
+        "parallel": COUNT, "on_error": ON_ERROR, "checkpoint_s": SECONDS, "build": FLAG,
         "progress": PROGRESS, "progress_s": SECONDS, "summary_table": FLAG,
         "mask_salt": TEXT,
     }

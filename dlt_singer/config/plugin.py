@@ -20,6 +20,7 @@ from dlt_singer.errors import ConfigError, NotSupportedError
 Kind: TypeAlias = Literal["tap", "target", "utility"]
 Deletes: TypeAlias = Literal["hard", "soft", "off"]
 Progress: TypeAlias = Literal["auto", "live", "lines", "off"]
+OnError: TypeAlias = Literal["fail", "keep_completed"]
 Mask: TypeAlias = Literal["sha256", "null", "redact"]
 _DIRECT_URL = re.compile(r"^[a-z+]+:|@", re.IGNORECASE)
 
@@ -53,6 +54,7 @@ class Plugin:
         accents: A tap's overrides of targets' config, by target.
         reservoir: Whether its runs are mirrored; a string names the store, else it is the project's.
         resume: Whether a run takes over what one that died has mirrored.
+        on_error: `keep_completed` loads what had ended of a run that fails; `fail` nothing.
         checkpoint_s: How old what is mirrored gets before it is stored.
         progress: How a run is shown: `auto`, `live`, `lines`, `off`.
         progress_s: Seconds between two lines of progress in a log.
@@ -93,6 +95,7 @@ class Plugin:
     parallel: int = 1
     reservoir: bool | str = False
     resume: bool = True
+    on_error: OnError = "fail"
     checkpoint_s: float = 30.0
     progress: Progress = "auto"
     progress_s: float = 30.0

@@ -73,9 +73,9 @@ class Recorder:
         self._ended = True
         self._hand([_END])
 
-    def took_over(self, stream: str, records: int) -> None:
-        """Note RECORDs of a run that died, which are stored already; before `record`."""
-        self._writer.took_over(stream, records)
+    def took_over(self, message: Message) -> None:
+        """Note a message of a run that died, which is stored already; before `record`."""
+        self._writer.took_over(message)
 
     def finish(
         self,
@@ -113,6 +113,11 @@ class Recorder:
         self._stop()
         if self._thread is not None:
             self._thread.join(_GOODBYE_S)
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether all that has come is stored, once it is closed."""
+        return self._thread is not None and not self._thread.is_alive() and self._failure is None
 
     def _end_of(self, stream: str, count: StreamCount, handed: int) -> StreamEnd:
         return StreamEnd(

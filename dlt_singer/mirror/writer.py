@@ -194,9 +194,14 @@ class Writer:
             )
         )  # fmt: skip
 
-    def took_over(self, stream: str, records: int) -> None:
-        """Note RECORDs of a run that died, which are stored already."""
-        self._count(stream).records += records
+    def took_over(self, message: Message) -> None:
+        """Note a message of a run that died, which is stored already."""
+        match message:
+            case Records():
+                self._count(self._names.get(message.stream, message.stream)).records += message.rows
+            case Schema() if (stream := self._names.get(message.stream)) is not None:
+                count = self._count(stream)
+                count.schema, count.schema_id = message, schema_id(message)
 
     def _records(self, message: Records) -> None:
         if (stream := self._known(message.stream)) is not None:

@@ -5,6 +5,7 @@ In: decoded records. Out: chains of runs, plans. Pure: no disk, no clock, no dlt
 
 from __future__ import annotations
 
+from dlt_singer.runs.endings import Endings
 from dlt_singer.runs.lineage import Chain, follow, live_chains
 from dlt_singer.runs.plan import Cursor, Manner, Plan, Window, plan
 from dlt_singer.runs.records import (
@@ -20,7 +21,7 @@ from dlt_singer.runs.records import (
     decode,
     encode,
 )
-from dlt_singer.runs.resume import ATTEMPTS, Progress, Resumption, Unfinished, resumption
+from dlt_singer.runs.resume import ATTEMPTS, Progress, Resumption, Unfinished, holds_markers, resumption
 from dlt_singer.runs.times import moment_in, stamp
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Chain",
     "Checkpoint",
     "Cursor",
+    "Endings",
     "Manifest",
     "Manner",
     "Plan",
@@ -45,6 +47,7 @@ __all__ = [
     "decode",
     "encode",
     "follow",
+    "holds_markers",
     "live_chains",
     "moment_in",
     "plan",

@@ -196,17 +196,18 @@ def _left(name: str, dead: Unfinished, now: RunStart, progress: Progress) -> str
         dead.excluded.get(name, ""): name in dead.excluded,
         "what is selected of it has changed": theirs.selection_hash != ours.selection_hash,
         "a full table is read whole": theirs.replication_method == "FULL_TABLE",
-        "its tap says that its progress is not resumable (progress_markers)": _holds_markers(progress.after),
+        "its tap says that its progress is not resumable (progress_markers)": holds_markers(progress.after),
         "its bookmark had not moved": not progress.moved,
     }
     return next((reason for reason, holds in reasons.items() if holds), "")
 
 
-def _holds_markers(value: JSON) -> bool:
+def holds_markers(value: JSON) -> bool:
+    """Return whether a stream's part of a STATE says that the stream has not been read to its end."""
     match value:
         case Mapping():
-            return "progress_markers" in value or any(map(_holds_markers, value.values()))
+            return "progress_markers" in value or any(map(holds_markers, value.values()))
         case list() | tuple():
-            return any(map(_holds_markers, value))
+            return any(map(holds_markers, value))
         case _:
             return False

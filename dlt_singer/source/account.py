@@ -19,7 +19,7 @@ from dlt_singer.session import Session, Upstream
 from dlt_singer.session.slots import Slot
 from dlt_singer.source.decoding import Decoders
 from dlt_singer.source.mirroring import Place
-from dlt_singer.summary import ProcessSummary, RunSummary, StreamSummary, bookmark_words
+from dlt_singer.summary import Origin, ProcessSummary, RunSummary, StreamSummary, bookmark_words
 from dlt_singer.tap.logs import new_id
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class Account:
             tap=tap.name,
             environment=tap.project.env,
             started_at=self._started_at,
-            origin="tap" if self._definition.owner == tap.name else "reservoir",
+            origin=self._origin,
             pipeline=place.pipeline,
             destination=place.destination,
             dataset=place.dataset,
@@ -143,6 +143,13 @@ class Account:
             streams=tuple(self._stream(stream, failed=failure is not None) for stream in self.tallies),
             processes=tuple(run.summary() for run in runs),
         )
+
+    @property
+    def _origin(self) -> Origin:
+        if self._definition.owner != self._definition.tap.name:
+            return "reservoir"
+        keeping = self._place.keeping
+        return "tap" if keeping is None or keeping.reading is None else "failed run"
 
     def _stream(self, stream: str, *, failed: bool) -> StreamSummary:
         tally, feed = self.tallies[stream], self._sessions[stream].feeds[stream]

@@ -17,6 +17,7 @@ from dlt_singer.errors import DiscoveryNeededError, SelectionError, UnknownStrea
 from dlt_singer.mirror import Reservoir
 from dlt_singer.session.slots import Group, Slot, split
 from dlt_singer.session.stream_schema import StreamOptions
+from dlt_singer.source.keeping import keeps_completed, required
 from dlt_singer.source.mirroring import MirroredStream, Mirroring, Place, reservoir_of
 from dlt_singer.source.upstream import TapUpstream
 from dlt_singer.tap import BaseCatalog, Tap, warn
@@ -215,12 +216,15 @@ class Definition:
             place: Where the rows go; None if they are only looked at.
         """
         reservoir = reservoir_of(self.tap)
-        if reservoir is None or place is None:
+        if place is None:
+            return TapUpstream(self, group, None)
+        keeping = required(place.keeping, self.tap) if keeps_completed(self.tap) else None
+        if reservoir is None:
             return TapUpstream(self, group, None)
         mirroring = self.mirroring(group, slots.all(), reservoir, place)
         for stream, start in mirroring.start.streams.items():
             slots.in_run(stream, mirroring.start.run, start.lineage)
-        return TapUpstream(self, group, mirroring)
+        return TapUpstream(self, group, mirroring, keeping)
 
     def mirroring(
         self, group: Group, slots: Mapping[str, Slot | None], reservoir: Reservoir, place: Place

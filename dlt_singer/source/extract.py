@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.exceptions import ContextDefaultCannotBeCreated
@@ -18,6 +18,7 @@ from dlt.common.pipeline import PipelineContext, StateInjectableContext, Support
 from dlt.common.runtime.collector import NullCollector
 from dlt.common.storages.load_package import LoadPackageStateInjectableContext
 from dlt.extract.items_transform import LimitItem
+from dlt.extract.pipe import Pipe
 from dlt.extract.resource import DltResource
 from dlt.extract.source import DltSource, SourceInjectableContext
 
@@ -30,6 +31,7 @@ from dlt_singer.source.arrow_items import arrow_items
 from dlt_singer.source.decoding import Decoders
 from dlt_singer.source.definition import Definition
 from dlt_singer.source.handover import HandOver
+from dlt_singer.source.keeping import keeping_of
 from dlt_singer.source.mirroring import Place
 from dlt_singer.source.summaries import note
 from dlt_singer.source.sync import StreamContext
@@ -164,6 +166,17 @@ def streams_of(source: DltSource) -> list[tuple[Definition, str, DltResource]]:
     return [(step.definition, step.stream, resource) for resource in resources for step in own_steps(resource)]
 
 
+def resources_of(source: DltSource, definition: Definition, streams: Collection[str]) -> list[str]:
+    """Return the names of resources that would be read and whose rows come from some streams of a definition."""
+    return [
+        name
+        for name, resource in source.selected_resources.items()
+        if any(
+            step.stream in streams and step.definition.shares_run_with(definition) for step in _root_steps(resource)
+        )
+    ]
+
+
 def join(step: HandOver) -> Extract:
     """Return the extract that is running, made by the first of its streams that asks.
 
@@ -207,6 +220,7 @@ def _place(pipeline: SupportsPipeline | None) -> Place | None:
         destination.destination_name if destination is not None else "",
         pipeline.dataset_name or "",
         package.load_id,
+        keeping_of(pipeline),
     )
 
 
@@ -276,5 +290,17 @@ def _has_users_steps(resource: DltResource) -> bool:
 
 def own_steps(resource: DltResource) -> list[HandOver]:
     """Return our steps of a resource: one if it is a stream of a tap, whatever its name is now."""
+    return _steps(resource._pipe)  # noqa: SLF001 - as below
+
+
+def _root_steps(resource: DltResource) -> list[HandOver]:
+    """Return our steps of a resource, or of the one that its rows come from."""
+    pipe = resource._pipe  # noqa: SLF001 - as below
+    while pipe.parent is not None and not pipe.parent.is_empty:
+        pipe = pipe.parent
+    return _steps(pipe)
+
+
+def _steps(pipe: Pipe) -> list[HandOver]:
     # dlt offers no public way to see a resource's steps.
-    return [step for step in resource._pipe.steps if isinstance(step, HandOver)]  # noqa: SLF001
+    return [step for step in pipe.steps if isinstance(step, HandOver)]

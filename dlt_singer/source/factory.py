@@ -15,6 +15,7 @@ from dlt.extract.source import DltSource
 from dlt_singer._types import JSON
 from dlt_singer.errors import SelectionError, UnknownStreamError, did_you_mean
 from dlt_singer.source.definition import Definition
+from dlt_singer.source.keeping import keeps_completed
 from dlt_singer.source.overlay import tap_of
 from dlt_singer.source.resource import stream_resource
 from dlt_singer.source.wide_schema import widened
@@ -36,6 +37,7 @@ def singer(  # noqa: PLR0913 - alto's arguments, and ours by keyword
     project_dir: str | Path | None = None,
     reservoir: bool | str | None = None,
     resume: bool | None = None,
+    on_error: Literal["fail", "keep_completed"] | None = None,
     backend: Literal["auto", "arrow", "rows"] = "auto",
     discover: bool | None = None,
     refresh_catalog: bool = False,
@@ -59,6 +61,8 @@ def singer(  # noqa: PLR0913 - alto's arguments, and ours by keyword
         project_dir: Where `alto.yaml` is; by default the working directory or above it.
         reservoir: Mirror the tap's messages: True into the project's store, a URL into another one.
         resume: False reads everything again, whatever a run that died has mirrored.
+        on_error: `keep_completed` has `dlt_singer.run` load those streams of a failed run that had ended; it needs
+            a reservoir.
         backend: How records are decoded: `rows`, `arrow`, or `auto` for Arrow where it holds exactly what rows
             would. Also for one stream: `resource_options={"users": {"backend": "rows"}}`.
         discover: False forbids asking the tap for its catalog.
@@ -85,10 +89,12 @@ def singer(  # noqa: PLR0913 - alto's arguments, and ours by keyword
         "mask": mask,
         "reservoir": reservoir,
         "resume": resume,
+        "on_error": on_error,
         "backend": None if backend == "auto" else backend,
         "discover": discover,
     }
     tap = tap_of(source, env, project_dir, arguments)
+    keeps_completed(tap)
     definition = Definition(tap, refresh_catalog=refresh_catalog)
     chosen = definition.streams([streams] if isinstance(streams, str) else streams)
     return source_of(

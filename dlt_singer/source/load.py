@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,10 @@ import dlt
 from dlt.common.pipeline import LoadInfo
 from dlt.extract.source import DltSource
 
-from dlt_singer.source.extract import definitions_of
-from dlt_singer.source.runs_table import load_runs
+from dlt_singer.errors import TapError, reason_of
+from dlt_singer.source.extract import definitions_of, resources_of
+from dlt_singer.source.keeping import Lost, keeping
+from dlt_singer.source.runs_table import last_trace_kept, load_runs
 from dlt_singer.source.summaries import Loaded, collecting, complete
 from dlt_singer.state import keep_committed_state
 from dlt_singer.summary import RunSummary, text
@@ -45,7 +47,8 @@ def run(
         What `pipeline.run` returns.
 
     Raises:
-        PipelineStepFailed: As from `pipeline.run`; the tap's own error is its cause.
+        PipelineStepFailed: As from `pipeline.run`; the tap's own error is its cause. Its `completed` names the
+            streams that had ended and are loaded by now, because of `on_error: keep_completed`.
 
     Example:
         >>> pipeline = dlt.pipeline("github", destination="duckdb", dataset_name="raw")
@@ -59,17 +62,36 @@ def run(
     in_table = {tap.name for tap in taps if (tap.plugin.summary_table if summary_table is None else summary_table)}
     told = _Told(pipeline, summary, frozenset(in_table))
     began = time.monotonic()
-    with collecting(pipeline):
+    with collecting(pipeline), keeping(pipeline) as kept:
         try:
             info = pipeline.run(source, **run_kwargs)
         except BaseException as failure:
             _tell(complete(pipeline, failure=failure), told)
+            error = reason_of(failure)
+            if isinstance(error, TapError):
+                for lost in kept.lost():
+                    with kept.read(lost), last_trace_kept(pipeline):
+                        _load_ended(source, lost, told, run_kwargs)
+                    error.complete(lost.streams)
             raise
         loaded = Loaded(pipeline.last_trace, info, time.monotonic() - began)
         for tap in taps:
             keep_committed_state(pipeline, tap)
         _tell(complete(pipeline, loaded), told)
     return info
+
+
+def _load_ended(source: DltSource, lost: Lost, told: _Told, run_kwargs: Mapping[str, Any]) -> None:
+    """Load the streams that had ended in a run that failed, and no other."""
+    pipeline, began = told.pipeline, time.monotonic()
+    # What belongs to the other streams stays.
+    narrower = {"refresh": "drop_resources"} if run_kwargs.get("refresh") == "drop_sources" else {}
+    ended = source.with_resources(*resources_of(source, lost.definition, lost.streams))
+    info = pipeline.run(ended, **{**run_kwargs, **narrower})
+    info.raise_on_failed_jobs()
+    keep_committed_state(pipeline, lost.definition.tap)
+    summaries = complete(pipeline, Loaded(pipeline.last_trace, info, time.monotonic() - began))
+    _tell([summary for summary in summaries if summary.result == "ok"], told)
 
 
 @dataclass(frozen=True, slots=True)

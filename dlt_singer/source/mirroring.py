@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Literal
@@ -17,15 +17,16 @@ import msgspec
 
 from dlt_singer._types import JSON
 from dlt_singer.config import Project
-from dlt_singer.messages import Message, Records
+from dlt_singer.messages import Message
 from dlt_singer.mirror import Limits, Recorder, Reservoir
 from dlt_singer.mirror.record import Repeated
-from dlt_singer.runs import RunStart, StreamStart, stamp
+from dlt_singer.runs import Endings, RunStart, StreamStart, stamp
 from dlt_singer.session import MessageStream
 from dlt_singer.session.slots import Slot
 from dlt_singer.session.snapshot import Snapshot
 from dlt_singer.session.stream_schema import StreamOptions
-from dlt_singer.source.takeover import Beginning
+from dlt_singer.source.keeping import Keeping
+from dlt_singer.source.takeover import Takeover
 from dlt_singer.tap import Tap
 from dlt_singer.tap.executable import store_of
 from dlt_singer.tap.fingerprint import catalog_fingerprint
@@ -40,12 +41,14 @@ class Place:
         destination: The kind of its destination.
         dataset: The dataset there.
         load_id: The load package.
+        keeping: Notes the runs, for whoever loads what had ended of those that fail; None if nobody does.
     """
 
     pipeline: str
     destination: str
     dataset: str
     load_id: str
+    keeping: Keeping | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,11 @@ class Mirroring:
         bookmarks = {stream: part["value"] for stream, part in parts.items() if part}
         self._recorder.finish(handed, bookmarks, self.repeated)
 
+    @property
+    def is_stored(self) -> bool:
+        """Whether all that has come is stored, once it is closed."""
+        return self._recorder is not None and self._recorder.is_stored
+
     def close(self) -> None:
         """Store what has come so far."""
         if self._recorder is not None:
@@ -113,32 +121,47 @@ class MirroredRun:
 
     Args:
         mirroring: The mirror.
-        sync: Starts the tap from a state.
-        streams: Streams whose parts of a STATE are theirs and not global.
+        takeover: Finds out what it takes over.
+        sync: Starts the tap from a state; None if nothing comes behind what is taken over.
+        endings: Notes which streams have ended, if anybody wants to know.
+
+    Attributes:
+        start: The record of the run.
     """
 
     def __init__(
-        self, mirroring: Mirroring, sync: Callable[[JSON], MessageStream], streams: Collection[str]
+        self,
+        mirroring: Mirroring,
+        takeover: Callable[[], Takeover | None],
+        sync: Callable[[JSON], MessageStream] | None,
+        endings: Endings | None = None,
     ) -> None:
         self._mirroring = mirroring
+        self._takeover = takeover
         self._sync = sync
-        self._streams = streams
+        self.endings = endings
+        self.start = mirroring.start
         self._run: MessageStream | None = None
 
     def __iter__(self) -> Iterator[Message]:
         mirroring = self._mirroring
-        takeover = Beginning(
-            mirroring.tap, mirroring.reservoir, mirroring.start, mirroring.state, self._streams
-        ).takeover()
-        start = mirroring.start if takeover is None else takeover.start
-        recorder = mirroring.recorder(start)
+        takeover = self._takeover()
+        recorder = mirroring.recorder(mirroring.start if takeover is None else takeover.start)
         if takeover is not None:
             for message in takeover.messages():
-                if isinstance(message, Records):
-                    recorder.took_over(takeover.stream_of(message), message.rows)
+                recorder.took_over(message)
                 yield message
-        self._run = self._sync(mirroring.state if takeover is None else takeover.state)
-        yield from recorder.record(self._run)
+        messages: Iterable[Message] = ()
+        if self._sync is not None:
+            messages = self._run = self._sync(mirroring.state if takeover is None else takeover.state)
+        if self.endings is not None:
+            messages = self.endings.follow(messages)
+        yield from recorder.record(messages)
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether all that has come is stored, once it is closed."""
+        return self._mirroring.is_stored
 
     def close(self) -> None:
         """End the tap and store what has come so far; idempotent."""

@@ -5,7 +5,8 @@ In: summaries. Out: rows, appended by the pipeline itself, in a load and a schem
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
 import dlt
@@ -48,17 +49,25 @@ def load_runs(pipeline: dlt.Pipeline, summaries: Sequence[RunSummary]) -> None:
     # dlt would finish what is pending, and not load these.
     if not summaries or pipeline.has_pending_data:
         return
-    # This load is nobody's business: whoever asks for the last one means theirs.
-    trace = pipeline.last_trace
     try:
-        pipeline.run(
-            [row(each) for each in summaries],
-            table_name=TABLE,
-            write_disposition="append",
-            schema=_schema(),
-        )
+        # This load is nobody's business: whoever asks for the last one means theirs.
+        with last_trace_kept(pipeline):
+            pipeline.run(
+                [row(each) for each in summaries],
+                table_name=TABLE,
+                write_disposition="append",
+                schema=_schema(),
+            )
     except Exception as err:  # noqa: BLE001 - whatever a destination raises
         warn(f"{pipeline.pipeline_name}: what the run did could not be loaded into {TABLE} ({type(err).__name__}).")
+
+
+@contextlib.contextmanager
+def last_trace_kept(pipeline: dlt.Pipeline) -> Iterator[None]:
+    """Put a pipeline's last trace back after a run that it is not about."""
+    trace = pipeline.last_trace
+    try:
+        yield
     finally:
         pipeline._last_trace = cast("PipelineTrace", trace)  # noqa: SLF001 - no public way; dlt begins with None
 

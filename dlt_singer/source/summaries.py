@@ -125,7 +125,7 @@ def completed_by(summary: RunSummary, loaded: Loaded | None, failure: BaseExcept
     """Return a summary with what came behind its extract; of several reasons to fail the first one stays."""
     if failure is not None:
         return replace(summary, result="failed", reason=summary.reason or _words(failure))
-    if loaded is None:
+    if loaded is None or summary.result == "failed":
         return summary
     package = next((each for each in loaded.info.load_packages if each.load_id == summary.load_id), None)
     if package is None:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from dlt_singer._types import JSON
 from dlt_singer.errors import DamagedReservoirError, ReservoirError
-from dlt_singer.messages import Message, Records, Restart, State
+from dlt_singer.messages import Message, Restart, State
 from dlt_singer.mirror import Extent, Reservoir, replay_files
 from dlt_singer.runs import ATTEMPTS, Checkpoint, Progress, Resumption, RunStart, Unfinished, resumption
 from dlt_singer.session.snapshot import BOOKMARKS, Part, assemble, part_of, rest_of
@@ -58,11 +58,6 @@ class Takeover:
         for stream in taken.covers:
             yield Restart(stream)
 
-    def stream_of(self, records: Records) -> str:
-        """Return the stream of records."""
-        names = {stream.name: name for name, stream in self.start.streams.items()}
-        return names.get(records.stream, records.stream)
-
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
@@ -90,6 +85,9 @@ class Beginning:
         for dead, found in self._candidates():
             attempts = 0 if dead.got_further else dead.start.attempts + 1
             if found.taken and attempts < ATTEMPTS:
+                left = f" Read again: {'; '.join(found.left)}." if found.left else ""
+                count = f"{sum(found.taken.values())} messages of its mirror"
+                announce(f"{self.tap.name}: goes on where run {found.run} died, with {count}.{left}")
                 return self._taken(dead, found, attempts)
             if found.taken:
                 refused = f"{self.tap.name}: starts over; {attempts} runs took over the same and got no further."
@@ -99,6 +97,24 @@ class Beginning:
         if refused:
             warn(refused)
         return None
+
+    def completed(self, run: str) -> Takeover:
+        """Return the streams whole, as a run that failed has left them: all of them had ended in it.
+
+        Args:
+            run: The run.
+        """
+        survey = self.reservoir.survey(records_only=True)
+        lost = [*survey.unfinished({run}), *map(Unfinished.of_manifest, survey.manifests({run}).values())]
+        covers = lost[0].newest.covers if lost and lost[0].newest is not None else {}
+        if not self.start.streams.keys() <= covers.keys():
+            raise ReservoirError(
+                f"Run {run} of {self.tap.name} is not in {self.reservoir.url} any more.",
+                "Run again: its rows are read anew.",
+            )
+        taken = {stream: covers[stream] for stream in self.start.streams}
+        announce(f"{self.tap.name}: loading what had ended of run {run}: {', '.join(taken)}")
+        return self._taken(lost[0], Resumption(run, taken, lost[0].files(taken)), 0)
 
     def _candidates(self) -> Iterator[tuple[Unfinished, Resumption]]:
         """Yield runs that the pipeline knows nothing of, newest first, up to the last one that ended well."""
@@ -153,9 +169,6 @@ class Beginning:
             name: replace(stream, restarts=_restarts(dead, name, found.taken))
             for name, stream in self.start.streams.items()
         }
-        left = f" Read again: {'; '.join(found.left)}." if found.left else ""
-        count = sum(found.taken.values())
-        announce(f"{self.tap.name}: goes on where run {found.run} died, with {count} messages of its mirror.{left}")
         start = replace(self.start, streams=streams, taken=taken, resumes=found.run, attempts=attempts)
         return Takeover(self.reservoir, start, state)
 

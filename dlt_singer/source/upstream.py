@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dlt_singer._types import JSON
+from dlt_singer.runs import Endings
 from dlt_singer.session import MessageStream
 from dlt_singer.session.slots import Group
 from dlt_singer.session.snapshot import Snapshot
+from dlt_singer.source.keeping import Keeping
 from dlt_singer.source.mirroring import MirroredRun, Mirroring
+from dlt_singer.source.takeover import Beginning
 from dlt_singer.tap import TapRun, announce, warn
 
 if TYPE_CHECKING:
@@ -25,15 +29,19 @@ class TapUpstream:
         definition: The source definition.
         group: The streams, and the state they start from.
         mirroring: Where the run is mirrored; None if it is not.
+        keeping: Notes the run, for what had ended of it if it fails.
 
     Attributes:
         runs: The tap, once it was started.
     """
 
-    def __init__(self, definition: Definition, group: Group, mirroring: Mirroring | None) -> None:
+    def __init__(
+        self, definition: Definition, group: Group, mirroring: Mirroring | None, keeping: Keeping | None = None
+    ) -> None:
         self._definition = definition
         self._group = group
         self._mirroring = mirroring
+        self._keeping = keeping
         self.runs: list[TapRun] = []
 
     @property
@@ -50,13 +58,22 @@ class TapUpstream:
         """Start the tap, narrowed to the streams of the group."""
         if self._mirroring is None:
             return self._sync(self._group.state)
+        mirroring = self._mirroring
         known = self._definition.known_streams() | set(self._group.streams)
-        return MirroredRun(self._mirroring, self._sync, known)
+        beginning = Beginning(mirroring.tap, mirroring.reservoir, mirroring.start, mirroring.state, known)
+        keeping = self._keeping
+        if keeping is None:
+            return MirroredRun(mirroring, beginning.takeover, self._sync)
+        if keeping.reading is not None:
+            return MirroredRun(mirroring, partial(beginning.completed, keeping.reading), None)
+        endings = Endings(self._definition.message_names(self._group.streams), self._ancestors)
+        run = MirroredRun(mirroring, beginning.takeover, self._sync, endings)
+        keeping.watch(self._definition, run)
+        return run
 
     def note_unasked(self, stream: str) -> None:
         """Say that a stream is skipped which nobody asked for, unless it is a parent the tap has to read."""
-        selection = self._definition.selection()
-        if selection is None or stream not in selection.catalog.ancestors(self._group.streams):
+        if stream not in self._ancestors(*self._group.streams):
             warn(f"{self.name}: sends stream '{stream}' unasked; its records are skipped")
 
     def note_skipped(self, stream: str) -> None:
@@ -70,6 +87,11 @@ class TapUpstream:
         """Make the mirror of the run one that can be replayed."""
         if self._mirroring is not None:
             self._mirroring.finish(handed, newest)
+
+    def _ancestors(self, *streams: str) -> Collection[str]:
+        """Return the streams that the tap reads to get at some, as far as its catalog says."""
+        selection = self._definition.selection()
+        return () if selection is None else selection.catalog.ancestors(streams)
 
     def _sync(self, state: JSON) -> MessageStream:
         streams = self._group.streams

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dlt_singer.summary.document import VERSION, document
 from dlt_singer.summary.metrics import Metric, Metrics
-from dlt_singer.summary.model import LoadSummary, ProcessSummary, RunSummary, StreamSummary
+from dlt_singer.summary.model import LoadSummary, Origin, ProcessSummary, RunSummary, StreamSummary
 from dlt_singer.summary.text import text
 from dlt_singer.summary.words import bookmark_words
 
@@ -16,6 +16,7 @@ __all__ = [
     "LoadSummary",
     "Metric",
     "Metrics",
+    "Origin",
     "ProcessSummary",
     "RunSummary",
     "StreamSummary",

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 from dlt_singer.summary.metrics import Metric
 
 Result: TypeAlias = Literal["ok", "failed"]
+Origin: TypeAlias = Literal["tap", "reservoir", "failed run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class RunSummary:
         id: Its name, that of its log too.
         tap: The tap.
         environment: The environment of the project.
-        origin: `tap`, or `reservoir` for a replay.
+        origin: `tap`, `reservoir` for a replay, or `failed run` for what had ended of one.
         pipeline: dlt's pipeline.
         destination: The kind of its destination.
         dataset: The dataset there.
@@ -110,7 +111,7 @@ class RunSummary:
     tap: str
     environment: str
     started_at: str
-    origin: Literal["tap", "reservoir"] = "tap"
+    origin: Origin = "tap"
     pipeline: str = ""
     destination: str = ""
     dataset: str = ""

@@ -45,7 +45,7 @@ def _headline(summary: RunSummary) -> str:
     seconds = summary.load.seconds if summary.load is not None else summary.seconds
     waiting = summary.waiting_seconds
     of_them = f" ({second_words(waiting)} waiting for the tap)" if summary.processes else ""
-    name = summary.tap if summary.origin == "tap" else f"reservoir of {summary.tap}"
+    name = summary.tap if summary.origin == "tap" else f"{summary.origin} of {summary.tap}"
     if summary.result == "failed":
         return f"{name}: failed after {second_words(seconds)}{of_them}; {rows} of {streams} had been read"
     return f"{name}: {rows}, {streams}, {second_words(seconds)}{of_them}"

@@ -198,7 +198,8 @@ def test_a_run_that_dies_leaves_what_it_had_and_no_manifest(reservoir: Reservoir
     assert said(found)["users"][1:] == record("users", 1).lines
 
 
-def test_what_a_run_has_taken_over_is_part_of_it(reservoir: Reservoir) -> None:
+def taking_over(reservoir: Reservoir) -> Recorder:
+    """Return what records a run that has taken over two users of one that died."""
     writer = writer_of(reservoir, begin("dead"))
     for message in (schema("users"), record("users", 1, 2), state({"at": 2}), record("users", 3)):
         writer.take(message)
@@ -207,7 +208,24 @@ def test_what_a_run_has_taken_over_is_part_of_it(reservoir: Reservoir) -> None:
     taken = Checkpoint("dead", 0, dead.files({"users": 2}), dead.checkpoints[0].state, {"users": 2}, "2026")
     start = RunStart("r2", "tap-x", "2027", {"users": StreamStart("users", None, "r2", restarts=(2,))}, taken=taken)
     recorder = Recorder(reservoir, start)
-    recorder.took_over("users", 2)
+    for message in (schema("users"), record("users", 1, 2)):
+        recorder.took_over(message)
+    return recorder
+
+
+def test_what_a_run_has_taken_over_is_part_of_it_even_if_the_tap_has_no_more_of_it(reservoir: Reservoir) -> None:
+    recorder = taking_over(reservoir)
+
+    list(recorder.record([state({"at": 2})]))
+    manifest = recorder.finish({"users": 2}, {})
+
+    found = list(replay(reservoir, manifest))
+    assert said(iter(found))["users"][1:] == record("users", 1, 2).lines
+    assert manifest.streams["users"].complete
+
+
+def test_what_a_run_has_taken_over_comes_before_what_the_tap_sends(reservoir: Reservoir) -> None:
+    recorder = taking_over(reservoir)
 
     list(recorder.record([schema("users"), record("users", 2, 3), state({"at": 3})]))
     manifest = recorder.finish({"users": 4}, {})

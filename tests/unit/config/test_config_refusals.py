@@ -89,7 +89,6 @@ def test_an_unknown_tap_is_refused_with_a_suggestion_and_all_names(load: LoadYam
     [
         ("", "stream_maps: [m.py]", "stream_maps"),
         ("", "partitions: [a]", "partitions"),
-        ("", "on_error: skip", "on_error"),
         ("extensions: [rill],", "", "extensions"),
     ],
 )
@@ -115,6 +114,7 @@ def test_a_key_without_its_capability_is_refused_by_name_just_before_a_run(
         "max_line_bytes: 5",
         "backend: arrow",
         "on_error: fail",
+        "on_error: keep_completed",
         "backend: rows",
         "select: ['a.*']",
         "mask: null",
