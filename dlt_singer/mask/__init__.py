@@ -14,7 +14,7 @@ import msgspec
 from dlt_singer._types import JSON
 from dlt_singer.errors import TapProtocolError
 from dlt_singer.mask.checks import check_rules
-from dlt_singer.mask.digest import canonical_text, sha256
+from dlt_singer.mask.digest import canonical_text, salt_fingerprint, sha256
 from dlt_singer.mask.masks import Masks, StreamMask
 from dlt_singer.mask.record import REDACTED, RecordMask
 from dlt_singer.mask.rules import EFFECTS, Effect, MaskRule, mask_rules
@@ -32,6 +32,7 @@ __all__ = [
     "check_rules",
     "mask_rules",
     "masked",
+    "salt_fingerprint",
     "sha256",
 ]
 

@@ -43,6 +43,23 @@ def sha256(salt: str) -> Callable[[bytes], str]:
     return digest
 
 
+def salt_fingerprint(salt: str, place: str) -> str:
+    """Return what is the same as long as a salt is, and is of no use to find it out.
+
+    Each guess costs tens of milliseconds and 16 MB, and serves for one place only.
+
+    Args:
+        salt: The salt.
+        place: What the fingerprint is for.
+
+    >>> salt_fingerprint("pepper", "tap-x") == salt_fingerprint("pepper", "tap-x")
+    True
+    >>> salt_fingerprint("pepper", "tap-x") == salt_fingerprint("sugar", "tap-x")
+    False
+    """
+    return hashlib.scrypt(salt.encode(), salt=place.encode(), n=2**14, r=8, p=1, dklen=16).hex()
+
+
 def canonical_text(text: bytes) -> bytes:
     r"""Return the text of a JSON value that is the same however the value was written.
 

@@ -127,7 +127,8 @@ class RunStart(msgspec.Struct, frozen=True):
         load_id: dlt's load package.
         plugin_key: What program and settings these are.
         catalog_hash: What was selected of all streams.
-        masks: What was masked, and how.
+        masks: What was masked, and how, in the order of the rules.
+        salt: A fingerprint of the salt, from which it cannot be guessed; empty if there was none.
         taken: What was taken over from a run that died.
         resumes: That run.
         attempts: How many runs before this one took the same over and got no further.
@@ -146,6 +147,7 @@ class RunStart(msgspec.Struct, frozen=True):
     plugin_key: str = ""
     catalog_hash: str = ""
     masks: dict[str, str] = {}
+    salt: str = ""
     taken: Checkpoint | None = None
     resumes: str | None = None
     attempts: int = 0
@@ -155,6 +157,11 @@ class RunStart(msgspec.Struct, frozen=True):
     def place(self) -> tuple[str, str, str]:
         """Where its rows went."""
         return (self.pipeline, self.destination, self.dataset)
+
+    @property
+    def masking(self) -> tuple[object, ...]:
+        """What runs that mask alike have in common; the order of the rules counts."""
+        return (*self.masks.items(), self.salt)
 
     @property
     def writer(self) -> str:

@@ -181,8 +181,9 @@ def _differs(dead: RunStart, now: RunStart) -> str:
         return "it loaded into another place"
     if dead.plugin_key != now.plugin_key:
         return "the tap's program or settings have changed since"
-    if dead.masks != now.masks:
-        return "the masks have changed since"
+    if dead.masking != now.masking:
+        changed = "rules" if dead.masking[:-1] != now.masking[:-1] else "the salt"
+        return f"its rows are masked otherwise ({changed}) than they would be now"
     return ""
 
 

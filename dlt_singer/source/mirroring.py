@@ -211,6 +211,7 @@ def begin(tap: Tap, streams: Sequence[MirroredStream], state: JSON, place: Place
         catalog_fingerprint(tap.plugin),
         _digest(selections),
         dict(tap.masks(None).effects),
+        tap.salt_fingerprint(),
     )
 
 

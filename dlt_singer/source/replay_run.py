@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -43,6 +44,7 @@ class ReplayUpstream:
     def __init__(self, definition: ReservoirDefinition, group: Group) -> None:
         self._definition = definition
         self._group = group
+        self._masked_anew: set[str] = set()
         self.runs: tuple[ObservedRun, ...] = ()
 
     @property
@@ -58,6 +60,11 @@ class ReplayUpstream:
     def start(self) -> MessageStream:
         """Find out what is to be loaded; nothing is read yet."""
         parts = [self._part(stream) for stream in self._group.streams]
+        if self._masked_anew:
+            warn(
+                f"{self.name}: from run {max(self._masked_anew)} on, values are masked by other rules or with "
+                "another salt than before. All are loaded as they were stored; since= leaves older runs out."
+            )
         runs = {run.run for part in parts for run in part.plan.runs}
         rows = sum(run.streams[part.stream].records for part in parts for run in part.plan.runs)
         files = sum(len(alto.files) for part in parts for alto in part.alto)
@@ -88,8 +95,18 @@ class ReplayUpstream:
         if chain is not None:
             self._check(chain, cursor)
             found = plan(chain, manner, cursor, window, definition.holdings.manifests)
+            if not manner.whole:
+                self._note_masks(cursor, found.runs)
         alto = definition.holdings.alto_after(stream, file, window, chain)
         return Part(stream, found, tuple(alto[-1:] if manner.whole else alto)).latest(whole=manner.whole)
+
+    def _note_masks(self, cursor: Cursor | None, runs: Sequence[Manifest]) -> None:
+        """Note with which runs masks change in a table that keeps the rows of those before."""
+        loaded = self._definition.holdings.manifests.get(cursor.run) if cursor is not None else None
+        following = [*([loaded] if loaded is not None else []), *runs]
+        self._masked_anew |= {
+            later.run for earlier, later in pairwise(following) if earlier.start.masking != later.start.masking
+        }
 
     def _check(self, chain: Chain, cursor: Cursor | None) -> None:
         if chain.missing and self._definition.wish.damaged == "fail":

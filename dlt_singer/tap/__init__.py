@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from dlt_singer._types import JSON
 from dlt_singer.catalog import Catalog, Selection, narrow, select, with_metadata, with_schema
 from dlt_singer.config import Plugin, Project
-from dlt_singer.mask import Masks, check_rules, mask_rules, sha256
+from dlt_singer.mask import Masks, check_rules, mask_rules, salt_fingerprint, sha256
 from dlt_singer.storage import Store
 from dlt_singer.tap.about import About, about, asked_about, cast_config, kept_about
 from dlt_singer.tap.discovery import BaseCatalog, discover, kept_catalog
@@ -88,6 +88,16 @@ class Tap:
         rules = mask_rules(self.plugin.select, self.plugin.mask, catalog.stream_ids if catalog is not None else ())
         needed = salted and any(rule.effect == "sha256" for rule in rules)
         return Masks(rules, catalog, sha256(self.plugin.resolved_mask_salt()) if needed else None)
+
+    def salt_fingerprint(self) -> str:
+        """Return what tells whether two runs mask with the same salt; empty if none is needed.
+
+        Raises:
+            ConfigError: There is none, or it refers to a variable that is not set.
+        """
+        if "sha256" not in self.masks(None).effects.values():
+            return ""
+        return salt_fingerprint(self.plugin.resolved_mask_salt(), f"{self.project.env}/{self.name}")
 
     def sync(self, catalog: Catalog | None, state: JSON) -> TapRun:
         """Start the tap.

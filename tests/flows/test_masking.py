@@ -15,9 +15,11 @@ from typing import Any
 import dlt
 import pyarrow.parquet as pq
 import pytest
+from dlt.pipeline.exceptions import PipelineStepFailed
 
+from dlt_singer import reservoir
 from dlt_singer.errors import ConfigError, SelectionError, SingerError, TapProtocolError
-from dlt_singer.testing import NOISE, FakeTap, Step, record, schema, state
+from dlt_singer.testing import CRASH, NOISE, FakeTap, Step, Table, record, schema, state
 
 Rows = Callable[[str], list[tuple[object, ...]]]
 Sql = Callable[[str], list[tuple[object, ...]]]
@@ -186,6 +188,59 @@ def test_without_a_salt_the_tap_is_not_even_started(tap: FakeTap, pipeline: dlt.
     assert "`mask_salt`" in failure.text
     assert "SOURCES__SINGER__MASK_SALT" in failure.text
     assert tap.syncs == []
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [({"mask_salt": "another"}, "(the salt)"), ({"mask": {"users.email": None}}, "(rules)")],
+    ids=["another salt", "another rule"],
+)
+def test_a_run_that_masks_otherwise_than_the_one_that_died_starts_over(
+    tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows, tmp_path: Path, caplog: pytest.LogCaptureFixture,
+    change: dict[str, Any], reason: str,
+) -> None:  # fmt: skip
+    people = schema(
+        "users", {"id": "integer", "email": "string"}, ["id"],
+        replication_method="INCREMENTAL", replication_key="id",
+    )  # fmt: skip
+    first, second = (record("users", id=each, email=EMAIL) for each in (1, 2))
+    reached = state({"bookmarks": {"users": {"value": 1}}})
+    tap.configure(reservoir=True, mask={"users.email": "sha256"}, mask_salt=SALT)
+    for _ in range(2):
+        tap.emits(people, first, reached, CRASH(1))
+        with pytest.raises(PipelineStepFailed):
+            pipeline.run(tap.source())
+    resumed_from = tap.syncs[-1].get("state")
+    tap.configure(**change).emits(people, first, second, reached)
+
+    pipeline.run(tap.source())
+
+    assert resumed_from == {"bookmarks": {"users": {"value": 1}}}
+    assert tap.syncs[-1].get("state") is None
+    assert f"masked otherwise {reason} than they would be now" in caplog.text
+    assert len({email for _, email in rows("users")}) == 1
+    stored = [content for _, content in left_behind(tmp_path / ".alto/reservoir")]
+    assert not [content for content in stored if SALT.encode() in content or digest("").encode() in content]
+
+
+def test_a_replay_says_from_which_run_on_values_are_masked_otherwise(
+    tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows, caplog: pytest.LogCaptureFixture
+) -> None:
+    tap.configure(reservoir=True, mask={"users.email": "sha256"}, mask_salt=SALT)
+    for number, salt in enumerate([SALT, SALT, "another"], 1):
+        users = Table("users", [{"id": number, "email": EMAIL}], {"id": "integer", "email": "string"}, ["id"], "id")
+        tap.configure(mask_salt=salt).emits(users)
+        dlt.pipeline("live", destination="duckdb", dataset_name="raw").run(tap.source())
+
+    pipeline.run(reservoir(tap.name))
+    said = [line for line in caplog.messages if "masked by other rules" in line]
+    tap.emits(Table("users", [{"id": 4, "email": EMAIL}], {"id": "integer", "email": "string"}, ["id"], "id"))
+    dlt.pipeline("live", destination="duckdb", dataset_name="raw").run(tap.source())
+    pipeline.run(reservoir(tap.name))
+
+    assert len(said) == 1
+    assert [line for line in caplog.messages if "masked by other rules" in line] == said
+    assert len({email for _, email in rows("users")}) == 2
 
 
 def test_other_masks_need_no_salt(tap: FakeTap, pipeline: dlt.Pipeline, sql: Sql) -> None:

@@ -292,7 +292,8 @@ def test_checkpoints_count_as_far_as_they_follow_one_another() -> None:
         (dead(), now("users"), MOVED, "it had stored nothing"),
         (dead(checkpoint(1, {"users": 1})), now("users", plugin_key="new"), MOVED, "settings have changed"),
         (dead(checkpoint(1, {"users": 1})), now("users", selection_hash="new"), MOVED, "what is selected"),
-        (dead(checkpoint(1, {"users": 1})), now("users", masks={"*.email": "null"}), MOVED, "the masks"),
+        (dead(checkpoint(1, {"users": 1})), now("users", masks={"*.email": "null"}), MOVED, "(rules)"),
+        (dead(checkpoint(1, {"users": 1})), now("users", salt="other"), MOVED, "(the salt)"),
         (dead(checkpoint(1, {"users": 1})), now("users", dataset="other"), MOVED, "another place"),
         (dead(checkpoint(1, {"users": 1})), now("users", parent="r000"), MOVED, "continued another run"),
         (dead(checkpoint(1, {"users": 1}), method="FULL_TABLE"), now("users"), MOVED, "a full table"),
@@ -306,8 +307,8 @@ def test_checkpoints_count_as_far_as_they_follow_one_another() -> None:
         ),
     ],
     ids=[
-        "nothing stored", "other settings", "other selection", "other masks", "another place", "another parent",
-        "a full table", "no progress", "another stream", "progress markers",
+        "nothing stored", "other settings", "other selection", "other masks", "another salt", "another place",
+        "another parent", "a full table", "no progress", "another stream", "progress markers",
     ],
 )  # fmt: skip
 def test_nothing_is_taken_that_may_not_be_true(
@@ -317,6 +318,14 @@ def test_nothing_is_taken_that_may_not_be_true(
 
     assert not resumption.taken
     assert reason in resumption.refused
+
+
+def test_the_same_rules_in_another_order_mask_otherwise() -> None:
+    rules = {"*.email": "null", "users.*": "sha256"}
+    found = dead(checkpoint(1, {"users": 1}), masks=rules)
+
+    assert resumed(found, now("users", masks=rules)).taken
+    assert "(rules)" in resumed(found, now("users", masks=dict(reversed(rules.items())))).refused
 
 
 def test_a_rest_of_the_state_that_moved_is_taken_with_all_streams_or_not_at_all() -> None:
