@@ -66,19 +66,19 @@ class Project:
         return {stream: sorted(tuple(row.values()) for row in rows(stream, self.count)) for stream in STREAMS}
 
 
-def start(project: Project, work: Callable[[], None]) -> int:
-    """Do something in a process of its own, whose output goes to a file."""
+def start(directory: Path, work: Callable[[], None]) -> int:
+    """Do something in a process of its own, in a directory, with its output in a file there."""
     process = os.fork()
     if process:
         return process
     code = 1
     try:
-        os.chdir(project.directory)
+        os.chdir(directory)
         log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        os.environ["DLT_DATA_DIR"] = str(project.directory / "dlt")
-        os.environ["DLT_LOCAL_DIR"] = str(project.directory)
+        os.environ["DLT_DATA_DIR"] = str(directory / "dlt")
+        os.environ["DLT_LOCAL_DIR"] = str(directory)
         work()
         code = 0
     except BaseException:  # noqa: BLE001 - whatever it is ends up in the log
@@ -110,7 +110,7 @@ def wait(process: int) -> int:
 def kill_somewhere(project: Project, dice: random.Random) -> str:
     """Run the pipeline and kill it, or its tap, at some moment; return which, or that it was faster."""
     (project.directory / "pid").unlink(missing_ok=True)
-    process = start(project, load)
+    process = start(project.directory, load)
     time.sleep(dice.uniform(0, project.took_s))
     victim = "pipeline"
     if dice.random() < 1 / 3:
@@ -140,7 +140,7 @@ def check(project: Project) -> list[str]:
     """Load once more, replay, and return what is wrong."""
     for what, work in (("the run after the kill", load), ("the replay", replay)):
         began = time.monotonic()
-        if code := wait(start(project, work)):
+        if code := wait(start(project.directory, work)):
             return [f"{what} ended with {code}"]
         if work is load:
             project.took_s = time.monotonic() - began
