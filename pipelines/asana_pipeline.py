@@ -13,7 +13,7 @@ STREAMS = ["workspaces", "teams", "users", "projects", "sections", "tags", "task
 
 def load(invocation: Invocation) -> None:
     """Load what is new, then show how much there is."""
-    source = singer("tap-asana", streams=invocation.streams or STREAMS, env=invocation.env)
+    source = singer("tap-asana", invocation.streams or STREAMS, env=invocation.env, partition=invocation.partition)
     pipeline = invocation.pipeline("asana", dataset_name="raw")
     print(invocation.run(pipeline, source))
     for table, rows in pipeline.dataset().row_counts().fetchall():

@@ -12,7 +12,8 @@ from dlt_singer.orchestra import Invocation, script
 def load(invocation: Invocation) -> None:
     """Load every selected series, then show how much there is of each."""
     pipeline = invocation.pipeline("bls", dataset_name="raw")
-    print(invocation.run(pipeline, singer("tap-bls", streams=invocation.streams, env=invocation.env)))
+    source = singer("tap-bls", invocation.streams, env=invocation.env, partition=invocation.partition)
+    print(invocation.run(pipeline, source))
     for table, rows in pipeline.dataset().row_counts().fetchall():
         print(f"    {table:<24}{rows:>9,} rows")
 

@@ -23,7 +23,8 @@ def load(invocation: Invocation) -> None:
     # The simulated week and the real thing must not meet in one table: each environment has its own pipeline.
     env = invocation.env or "default"
     name = "carbon_intensity" if env == "default" else f"carbon_intensity_{env}"
-    source = singer("tap-carbon-intensity", streams=invocation.streams or STREAMS, env=invocation.env)
+    streams = invocation.streams or STREAMS
+    source = singer("tap-carbon-intensity", streams, env=invocation.env, partition=invocation.partition)
     # The destination is `destination_type` of .dlt/config.toml, if nobody said another one.
     pipeline = invocation.pipeline(name, dataset_name="raw")
     print(invocation.run(pipeline, source))

@@ -20,6 +20,7 @@ def load(invocation: Invocation) -> None:
     source = reservoir(
         tap,
         streams=invocation.streams,
+        partition=invocation.partition,
         since=os.environ.get("DLT_SINGER_SINCE") or None,
         until=os.environ.get("DLT_SINGER_UNTIL") or None,
         env=invocation.env,

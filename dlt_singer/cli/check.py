@@ -26,15 +26,15 @@ def test(arguments: argparse.Namespace) -> int:
 
     project = open_project()
     rows: list[dict[str, JSON]] = []
-    for name in chosen_taps(project, arguments.taps):
-        tap = Tap(project.tap(name), project)
+    chosen = (Tap(project.tap(name), project) for name in chosen_taps(project, arguments.taps))
+    for tap in (part for each in chosen for part in each.partitions):
         try:
             has_test = "test" in (tap.plugin.capabilities or tap.about().capabilities)
             how = "--test" if has_test else "first record"
             ok, why = own_test(tap, _TEST_TIMEOUT_S) if has_test else first_record(tap, _catalog(tap, None))
         except SingerError as err:
             how, ok, why = "", False, str(err)
-        rows.append({"tap": name, "ok": ok, "how": how, "error": why or None})
+        rows.append({"tap": tap.name, "ok": ok, "how": how, "error": why or None})
     shown = [[row["tap"], "ok" if row["ok"] else "failed", row["how"]] for row in rows]
     words = [f"{row['tap']}: {row['error']}" for row in rows if row["error"]]
     show(arguments, cast("JSON", rows), "\n\n".join([table(("tap", "result", "tried with"), shown), *words]))

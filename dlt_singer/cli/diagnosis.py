@@ -151,6 +151,8 @@ def _destination(project: Project, names: list[str]) -> Iterator[Diagnosis]:
 
 
 def _tap(project: Project, name: str) -> Iterator[Diagnosis]:
+    from dlt_singer.tap import Tap
+
     try:
         plugin = project.tap(name)
         plugin.require_supported()
@@ -158,13 +160,17 @@ def _tap(project: Project, name: str) -> Iterator[Diagnosis]:
         yield Diagnosis(name, "fault", err.reason, err.remedy)
         return
     try:
-        plugin.secret_values()
+        parts = [part.plugin for part in Tap(plugin, project).partitions]
+        for part in parts:
+            part.secret_values()
     except ConfigError as err:
         yield Diagnosis(name, "fault", err.reason, err.remedy)
         return
-    yield from _settings(plugin, project)
+    for part in parts:
+        yield from _settings(part, project)
     yield from _executable(plugin, project)
-    yield from _catalog(plugin, project)
+    for part in parts:
+        yield from _catalog(part, project)
 
 
 def _settings(plugin: Plugin, project: Project) -> Iterator[Diagnosis]:

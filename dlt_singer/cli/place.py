@@ -47,10 +47,15 @@ def open_project() -> Project:
     return load_project(overlays=dlt_overlays({}))
 
 
-def open_tap(name: str) -> Tap:
+def open_tap(name: str, *, whole: bool = False) -> Tap:
     """Return a tap of the project.
 
+    Args:
+        name: Its name; `tap-x@eu` is its partition `eu`.
+        whole: Whether one with partitions is fine: what each has of its own is not asked for.
+
     Raises:
+        UsageError: It has partitions, and none was named.
         NotSupportedError: It is a target or a utility.
         UnknownPluginError: There is none of that name.
     """
@@ -58,7 +63,11 @@ def open_tap(name: str) -> Tap:
 
     project = open_project()
     refuse_other_kinds(project, name)
-    return Tap(project.tap(name), project)
+    tap = Tap(project.tap(name), project)
+    if tap.plugin.partitions and not whole:
+        names = ", ".join(part.name for part in tap.partitions)
+        raise UsageError(f"{name} has partitions, each with streams and a state of its own. Name one: {names}.")
+    return tap
 
 
 def refuse_other_kinds(project: Project, name: str) -> None:
@@ -132,11 +141,11 @@ def open_pipeline(arguments: argparse.Namespace, tap: Tap) -> dlt.Pipeline:
     from dlt.common.destination.exceptions import UnknownDestinationModule
     from dlt.common.schema.utils import normalize_schema_name
 
-    name = arguments.pipeline_name or pipeline_name_of(tap.name, tap.project.env)
+    name = arguments.pipeline_name or pipeline_name_of(tap.plugin.tap_name, tap.project.env)
     destination = arguments.destination
     if destination is None and not _has_destination(name):
         destination = "duckdb"
-    dataset = arguments.dataset or tap.plugin.load_path or normalize_schema_name(tap.name)
+    dataset = arguments.dataset or tap.plugin.load_path or normalize_schema_name(tap.plugin.tap_name)
     try:
         return dlt.pipeline(name, destination=destination, dataset_name=dataset)
     except UnknownDestinationModule:

@@ -69,8 +69,8 @@ def replay(arguments: argparse.Namespace) -> None:
     from dlt_singer.source import reservoir
     from dlt_singer.source import run as load
 
-    tap = open_tap(arguments.tap)
-    _name_pipeline(arguments, tap.name, tap.project.env)
+    tap = open_tap(arguments.tap, whole=True)
+    _name_pipeline(arguments, tap.plugin.tap_name, tap.project.env)
     pipeline = open_pipeline(arguments, tap)
     pipeline.destination_client()
     source = reservoir(
@@ -92,7 +92,7 @@ def reset(arguments: argparse.Namespace) -> None:
     from dlt_singer.state import clear_state
 
     tap = open_tap(arguments.tap)
-    _name_pipeline(arguments, tap.name, tap.project.env)
+    _name_pipeline(arguments, tap.plugin.tap_name, tap.project.env)
     pipeline = open_pipeline(arguments, tap)
     cleared = clear_state(pipeline, f"reservoir of {tap.name}", names_in(arguments.streams) or ())
     text = f"the next replay loads all of {', '.join(cleared)}" if cleared else "nothing has been replayed"

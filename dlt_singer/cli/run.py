@@ -25,17 +25,25 @@ def run(arguments: argparse.Namespace) -> int:
     """Load one tap, or several at a time."""
     if arguments.full:
         arguments.refresh = arguments.refresh or "drop_resources"
+    from dlt_singer.config import partition_name, split_name
+
     project = open_project()
     taps = _taps(project, arguments)
     if arguments.streams and len(taps) > 1:
         raise UsageError("--streams names the streams of one tap; several are to be run.")
+    if arguments.partition and len(taps) > 1:
+        raise UsageError("--partition names a partition of one tap; several are to be run.")
+    if len({split_name(tap)[0] for tap in taps}) < len(taps):
+        raise UsageError(
+            "Partitions of a tap share a pipeline: run them in turn, or all of them as the tap itself."
+        )
     if len(taps) > 1:
         if arguments.pipeline_name:
             raise UsageError("--pipeline-name is for one tap: taps that share a pipeline cannot run at a time.")
         from dlt_singer.cli.several import run_several
 
         return run_several(arguments, taps)
-    return _run_one(arguments, project, taps[0])
+    return _run_one(arguments, project, partition_name(taps[0], arguments.partition))
 
 
 def _taps(project: Project, arguments: argparse.Namespace) -> list[str]:
@@ -114,20 +122,20 @@ def _show_plan(arguments: argparse.Namespace, tap: Tap, pipeline: dlt.Pipeline) 
 
 def _planned_streams(arguments: argparse.Namespace, tap: Tap) -> list[dict[str, JSON]] | None:
     asked = names_in(arguments.streams) or list(tap.plugin.streams)
-    if not asked and tap.kept_catalog() is None:
+    if not asked and any(part.kept_catalog() is None for part in tap.partitions):
         return None
     from dlt_singer.cli.bookmarks import bookmark_text
     from dlt_singer.cli.state import pipeline_state
     from dlt_singer.source import singer
     from dlt_singer.source.preview import tables_of
 
-    state = None if arguments.refresh else pipeline_state(arguments, tap)
+    states = {part.name: None if arguments.refresh else pipeline_state(arguments, part) for part in tap.partitions}
     return [
         {
-            "stream": each.stream,
+            "stream": each.resource,
             "table": each.table,
             "disposition": each.disposition,
-            "starts": bookmark_text(state, each.stream) or "the beginning",
+            "starts": bookmark_text(states[each.tap], each.stream) or "the beginning",
         }
         for each in tables_of(singer(tap.name, streams=asked or None))
     ]
@@ -142,6 +150,7 @@ def names_in(texts: list[str] | None) -> list[str] | None:
 def _arguments(parser: Parser) -> None:
     parser.add_argument("taps", nargs="+", metavar="tap", help="names or globs; several run at a time, see -j")
     parser.add_argument("--streams", metavar="A,B", action="append", help="only these streams")
+    parser.add_argument("--partition", metavar="NAME", help="only this one of the tap's partitions")
     add_pipeline_options(parser)
     parser.add_argument("--full", action="store_true", help="load all anew: dlt's refresh drop_resources")
     parser.add_argument(

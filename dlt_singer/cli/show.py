@@ -63,7 +63,7 @@ def show_config(arguments: argparse.Namespace) -> None:
 
 def show_about(arguments: argparse.Namespace) -> None:
     """Ask a tap what it can do and which settings it takes."""
-    tap = open_tap(arguments.tap)
+    tap = open_tap(arguments.tap, whole=True)
     about = tap.about()
     settings = setting_rows(about.settings, tap.plugin.config)
     document: JSON = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dlt_singer.config.files import find_project_file, load_project, read_data_dir
 from dlt_singer.config.layers import Overlays, identifier
+from dlt_singer.config.partitions import partition_name, partition_of, split_name
 from dlt_singer.config.plugin import Plugin
 from dlt_singer.config.project import Project
 from dlt_singer.config.secret import Secret, looks_secret, mask, reveal, wrap
@@ -22,7 +23,10 @@ __all__ = [
     "load_project",
     "looks_secret",
     "mask",
+    "partition_name",
+    "partition_of",
     "read_data_dir",
     "reveal",
+    "split_name",
     "wrap",
 ]

@@ -14,6 +14,7 @@ from dlt_singer.config.grammar import KINDS, Keys, check_value, plugin_form
 from dlt_singer.config.inheritance import inherited
 from dlt_singer.config.interpolation import Scope, render
 from dlt_singer.config.layers import Settings
+from dlt_singer.config.partitions import partitions_in
 from dlt_singer.config.plugin import Kind, Plugin
 from dlt_singer.config.secret import Secret, Setting, reveal, wrap
 from dlt_singer.errors import ConfigError, did_you_mean
@@ -33,11 +34,8 @@ FROM_PROJECT = (
     "mask_salt",
 )
 """Keys of a project that are defaults for each of its taps."""
-_KEEP_WRAPPED = ("config", "environment", "mask_salt")
-_NOT_YET = (
-    "stream_maps",
-    "partitions",
-)
+_KEEP_WRAPPED = ("config", "environment", "mask_salt", "partitions")
+_NOT_YET = ("stream_maps",)
 _NOT_YET_IN_PROJECT = ("extensions",)
 
 
@@ -81,6 +79,7 @@ def define(name: str, kind: str, scope: Scope, root: Path, dotenv: Mapping[str, 
         "executable": _text(plain, "executable") or base,
         "environment": {**dotenv, **_mapping(shared), **_mapping(spec.get("environment"))},
         "config": _mapping(spec.get("config")),
+        "partitions": partitions_in(_mapping(spec.get("partitions")), f"{path}.partitions"),
         "accents": {key: _mapping(spec[key]) for key in accents},
         "mask_salt": _secret({**defaults, **spec}.get("mask_salt")),
         "settings": spec,

@@ -104,6 +104,9 @@ COUNT = Form("a whole number, zero or more", _is_count, int)
 SECONDS = Form("a number of seconds, zero or more", _is_seconds, float)
 MAPPING = Form("a mapping", lambda value: isinstance(value, Mapping), dict)
 MAPPINGS = Form("a mapping of mappings", _is_mappings, dict, hint="Write each `name:`, and its own keys below it.")
+PARTITIONS = Form(
+    "a mapping of mappings", _is_mappings, dict, hint="Write each partition's name, and its settings below it."
+)
 SCALARS = Form("a mapping of names to plain values", _is_scalars, dict)
 VERSION = Form("a string or a number", lambda v: isinstance(v, str | int | float) and not isinstance(v, bool))
 PYTHON = Form("a string", _is_text, hint="Put the version in quotes: python: '3.10' (a bare 3.10 is 3.1).")
@@ -133,7 +136,7 @@ _TAP = _COMMON | {
     "build": FLAG, "discover": FLAG, "discover_timeout_s": SECONDS, "timeout_s": SECONDS, "idle_timeout_s": SECONDS,
     "max_line_bytes": COUNT, "on_error": ON_ERROR, "parallel": COUNT, "reservoir": PLACE, "resume": FLAG,
     "checkpoint_s": SECONDS, "progress": PROGRESS, "progress_s": SECONDS, "summary_table": FLAG,
-    "mask": MASK, "mask_salt": TEXT, "partitions": ANYTHING,
+    "mask": MASK, "mask_salt": TEXT, "partitions": PARTITIONS,
 }  # fmt: skip
 _PLUGIN_KEYS = {
     "taps": Keys(_TAP),

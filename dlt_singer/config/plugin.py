@@ -22,6 +22,8 @@ Deletes: TypeAlias = Literal["hard", "soft", "off"]
 Progress: TypeAlias = Literal["auto", "live", "lines", "off"]
 OnError: TypeAlias = Literal["fail", "keep_completed"]
 Mask: TypeAlias = Literal["sha256", "null", "redact"]
+PARTITION = "@"
+"""Stands between a tap's name and a partition's."""
 _DIRECT_URL = re.compile(r"^[a-z+]+:|@", re.IGNORECASE)
 
 
@@ -59,6 +61,7 @@ class Plugin:
         progress: How a run is shown: `auto`, `live`, `lines`, `off`.
         progress_s: Seconds between two lines of progress in a log.
         summary_table: Whether `dlt_singer.run` loads what the run did into the table `_singer_runs`.
+        partitions: Settings over `config` by the name of a partition; a partition itself has none.
         unsupported: Keys that are set, but whose capability this version does not have.
     """
 
@@ -100,6 +103,7 @@ class Plugin:
     progress: Progress = "auto"
     progress_s: float = 30.0
     summary_table: bool = False
+    partitions: Mapping[str, Mapping[str, Setting]] = field(default_factory=dict)
     accents: Mapping[str, Mapping[str, Setting]] = field(default_factory=dict)
     settings: Mapping[str, Setting] = field(default_factory=dict)
     unsupported: tuple[str, ...] = ()
@@ -110,6 +114,16 @@ class Plugin:
 
     def __repr__(self) -> str:
         return f"Plugin({self.name!r}, kind={self.kind!r})"
+
+    @property
+    def tap_name(self) -> str:
+        """Its name in the project file: without the partition, if it is one."""
+        return self.name.partition(PARTITION)[0]
+
+    @property
+    def partition(self) -> str | None:
+        """Which partition of a tap it is; None if it is a tap as the project file has it."""
+        return self.name.partition(PARTITION)[2] or None
 
     @property
     def requirements(self) -> tuple[str, ...]:
@@ -148,7 +162,7 @@ class Plugin:
         """
         values = {name: reveal(value) for name, value in self.environment.items()}
         texts = {name: _as_variable(value) for name, value in values.items() if value is not None}
-        return {**texts, "ALTO_PLUGIN": self.name}
+        return {**texts, "ALTO_PLUGIN": self.tap_name}
 
     def resolved_mask_salt(self) -> str:
         """Return the salt in the clear.

@@ -16,6 +16,7 @@ from dlt_singer.config.definition import define
 from dlt_singer.config.grammar import check_value, project_form
 from dlt_singer.config.interpolation import Scope, render
 from dlt_singer.config.layers import Settings
+from dlt_singer.config.partitions import partition_of, split_name
 from dlt_singer.config.plugin import Plugin
 from dlt_singer.config.secret import Setting, mask, reveal
 from dlt_singer.errors import UnknownPluginError, did_you_mean
@@ -114,15 +115,18 @@ class Project:
         """Return the tap of that name.
 
         Args:
-            name: As in the project file.
+            name: As in the project file; `tap-x@eu` is its partition `eu`.
 
         Returns:
             The tap, its secrets wrapped.
 
         Raises:
-            UnknownPluginError: The project has no such tap.
+            UnknownPluginError: The project has no such tap, or the tap no such partition.
             ConfigError: Its definition cannot be used.
         """
+        tap, partition = split_name(name)
+        if partition is not None and tap in self.taps:
+            return partition_of(self.taps[tap], partition)
         if name not in self.taps:
             known = f"Known taps: {', '.join(self.taps)}." if self.taps else "It defines no taps at all."
             hint = did_you_mean(name, self.taps)

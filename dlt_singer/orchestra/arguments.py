@@ -17,6 +17,7 @@ Refresh: TypeAlias = Literal["drop_sources", "drop_resources", "drop_data"]
 
 VARIABLES = {
     "streams": "DLT_SINGER_STREAMS",
+    "partition": "DLT_SINGER_PARTITION",
     "refresh": "DLT_SINGER_REFRESH",
     "destination": "DLT_SINGER_DESTINATION",
     "dataset": "DLT_SINGER_DATASET",
@@ -34,6 +35,7 @@ class Arguments:
 
     Attributes:
         streams: The streams to load; empty for the script's own.
+        partition: The one of the tap's partitions to load; None for all of them.
         refresh: What dlt forgets before it loads.
         destination: A destination of dlt, by type or name; None leaves it to dlt's configuration.
         dataset: The dataset; None for the script's own.
@@ -47,6 +49,7 @@ class Arguments:
     dataset: str | None = None
     env: str | None = None
     backfill: str | None = None
+    partition: str | None = None
 
     def as_argv(self) -> list[str]:
         """Return the options that say the same.
@@ -61,8 +64,8 @@ class Arguments:
     def name_for(self, base: str) -> str:
         """Return the name of what these arguments make of a pipeline or a schema.
 
-        A selection of streams and a backfill keep bookmarks of their own, so each has a name of its own: the same
-        for the same streams in any order, and another one for any others.
+        A selection of streams, a partition and a backfill keep bookmarks of their own, so each has a name of its
+        own: the same for the same streams in any order, and another one for any others.
 
         Args:
             base: The name without them.
@@ -72,6 +75,8 @@ class Arguments:
             ('carbon_entry', 'carbon')
         """
         parts = [_word(self.streams)] if self.streams else []
+        if self.partition:
+            parts += ["partition", _word((self.partition,))]
         if self.backfill:
             parts += ["backfill", _word((self.backfill,))]
         name = "_".join([base, *parts])
@@ -107,6 +112,7 @@ def add_options(parser: argparse.ArgumentParser, environ: Mapping[str, str]) -> 
     """
     options: list[tuple[str, str, Callable[[str], object], str]] = [
         ("streams", "A,B", _streams, "load only these streams, as a pipeline of their own"),
+        ("partition", "NAME", str.strip, "load only this partition of the tap, as a pipeline of its own"),
         ("refresh", "MODE", _refresh, f"start anew: {', '.join(get_args(Refresh))}"),
         ("destination", "NAME", str.strip, "where to load; else DESTINATION_TYPE or .dlt/config.toml says"),
         ("dataset", "NAME", str.strip, "the dataset to load into"),
@@ -135,6 +141,8 @@ def arguments_of(parser: argparse.ArgumentParser, parsed: argparse.Namespace) ->
             "--refresh would drop the tables that a backfill shares with the daily run; "
             "give the backfill another name, and it starts anew"
         )
+    if parsed.partition and parsed.refresh:
+        parser.error("--refresh would drop the tables that a partition shares with the others")
     return Arguments(
         streams=parsed.streams or (),
         refresh=parsed.refresh or None,
@@ -142,6 +150,7 @@ def arguments_of(parser: argparse.ArgumentParser, parsed: argparse.Namespace) ->
         dataset=parsed.dataset or None,
         env=parsed.env or None,
         backfill=parsed.backfill or None,
+        partition=parsed.partition or None,
     )
 
 

@@ -28,6 +28,7 @@ from dlt_singer.orchestra.arguments import Arguments, parse_arguments
 from dlt_singer.orchestra.outputs import explain, outputs_of, publish
 from dlt_singer.orchestra.turns import duckdb_file, is_named_after, locks_of, take
 from dlt_singer.source import run
+from dlt_singer.source.extract import definitions_of
 from dlt_singer.tap import announce
 
 FAILED = 1
@@ -69,6 +70,11 @@ class Invocation:
         return list(self.arguments.streams) or None
 
     @property
+    def partition(self) -> str | None:
+        """The partition of the tap that was asked for; None if none was."""
+        return self.arguments.partition
+
+    @property
     def env(self) -> str | None:
         """The environment of `alto.yaml` that was asked for; None if none was."""
         return self.arguments.env
@@ -76,8 +82,8 @@ class Invocation:
     def pipeline(self, name: str, **pipeline_kwargs: Any) -> dlt.Pipeline:  # noqa: ANN401 - dlt's own
         """Return the pipeline of this invocation, once no other on this machine uses what it needs.
 
-        With `--streams` or `--backfill` it is one of its own, with its own bookmarks and working directory, that
-        loads where the pipeline without them would.
+        With `--streams`, `--partition` or `--backfill` it is one of its own, with its own bookmarks and working
+        directory, that loads where the pipeline without them would.
 
         Args:
             name: The pipeline's name when it loads all streams.
@@ -106,7 +112,15 @@ class Invocation:
 
         Returns:
             What `pipeline.run` returns.
+
+        Raises:
+            SelectionError: A partition was asked for, and the source does not read that alone.
         """
+        if self.partition and {each.tap.plugin.partition for each in definitions_of(source)} != {self.partition}:
+            raise SelectionError(
+                f"--partition={self.partition} was given, and this script loads more than that, or something else.",
+                "Have it ask for the partition: singer(..., partition=invocation.partition).",
+            )
         name = self.arguments.name_for(source.name)
         if name != source.name:
             # Schemas are restored by name: under a shared one a fresh worker could get the schema of other streams.

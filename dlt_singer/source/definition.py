@@ -19,6 +19,7 @@ from dlt_singer.session.slots import Group, Slot, split
 from dlt_singer.session.stream_schema import StreamOptions
 from dlt_singer.source.keeping import keeps_completed, required
 from dlt_singer.source.mirroring import MirroredStream, Mirroring, Place, reservoir_of
+from dlt_singer.source.partitions import Turns
 from dlt_singer.source.upstream import TapUpstream
 from dlt_singer.tap import BaseCatalog, Tap, warn
 
@@ -37,10 +38,14 @@ class Definition:
         tap: The tap.
         refresh_catalog: Discover anew, once, even if the catalog is kept.
         shares_run: Whether streams of other such definitions of an equal tap are read in the same run.
+        turns: What it has in common with other partitions of the tap that the same source reads.
     """
 
-    def __init__(self, tap: Tap, *, refresh_catalog: bool = False, shares_run: bool = False) -> None:
+    def __init__(
+        self, tap: Tap, *, refresh_catalog: bool = False, shares_run: bool = False, turns: Turns | None = None
+    ) -> None:
         self.tap = tap
+        self.turns = turns
         self._shares_run = shares_run
         self._refresh_catalog = refresh_catalog
         self._base: BaseCatalog | None = None
@@ -153,7 +158,12 @@ class Definition:
         return frozenset(self._base.catalog.stream_ids) if self._base is not None else frozenset()
 
     def spread(self, groups: Sequence[Group]) -> list[Group]:
-        """Return the runs of the tap that read some groups: several for each if it may run in parallel."""
+        """Return the runs of the tap that read some groups: several for each if it may run in parallel.
+
+        Of a tap with partitions it is these that run in parallel, not the streams of one.
+        """
+        if self.turns is not None:
+            return list(groups)
         selection = self.selection()
         by_id = {} if selection is None else selection.catalog.by_id
 

@@ -10,17 +10,11 @@ import threading
 import weakref
 from collections.abc import Collection, Mapping, Sequence
 
-from dlt.common.configuration.container import Container
-from dlt.common.configuration.exceptions import ContextDefaultCannotBeCreated
-from dlt.common.configuration.specs.base_configuration import ContainerInjectableContext
-from dlt.common.destination import DestinationCapabilitiesContext
-from dlt.common.pipeline import PipelineContext, StateInjectableContext, SupportsPipeline
 from dlt.common.runtime.collector import NullCollector
-from dlt.common.storages.load_package import LoadPackageStateInjectableContext
 from dlt.extract.items_transform import LimitItem
 from dlt.extract.pipe import Pipe
 from dlt.extract.resource import DltResource
-from dlt.extract.source import DltSource, SourceInjectableContext
+from dlt.extract.source import DltSource
 
 from dlt_singer.errors import SelectionError
 from dlt_singer.progress import Progress, watch
@@ -31,14 +25,23 @@ from dlt_singer.source.arrow_items import arrow_items
 from dlt_singer.source.decoding import Decoders
 from dlt_singer.source.definition import Definition
 from dlt_singer.source.handover import HandOver
-from dlt_singer.source.keeping import keeping_of
 from dlt_singer.source.mirroring import Place
+from dlt_singer.source.partitions import Ledger, Share, Turns, shares_of
+from dlt_singer.source.running import (
+    active_pipeline,
+    current_extract,
+    current_source,
+    goal,
+    is_refreshing,
+    place_of,
+)
 from dlt_singer.source.summaries import note
 from dlt_singer.source.sync import StreamContext
 from dlt_singer.source.table import Table, file_format_of
 from dlt_singer.state import keep_committed_state, live_slots
 
 _EXTRACTS = "_dlt_singer_extracts"
+_LEDGER = "_dlt_singer_ledger"
 _joining = threading.Lock()
 
 
@@ -59,9 +62,9 @@ class Extract:
         self._resources = resources
         names = {stream: resource.name if resource else stream for stream, resource in resources.items()}
         self._slots = live_slots(definition.owner, names)
-        pipeline = _active_pipeline()
+        pipeline = active_pipeline()
         self._file_format = file_format_of(pipeline)
-        self._arrow = arrow_items(*_goal(pipeline))
+        self._arrow = arrow_items(*goal(pipeline))
         self._decoders = Decoders()
         weakref.finalize(self, self._decoders.close)
         if pipeline is not None:
@@ -70,7 +73,7 @@ class Extract:
         # What the tap has must be known before a run of it can be narrowed to the streams of a group.
         definition.prepare(self._slots)
         self._pipeline = pipeline
-        self._place = _place(pipeline)
+        self._place = place_of(pipeline)
         self._account = _account(definition, self._place, [*resources], self._decoders)
         self._open: set[str] = set()
         self._left: set[str] = set()
@@ -78,6 +81,7 @@ class Extract:
         self._sessions = {stream: session for group in groups for stream, session in self._session(group)}
         self._parents = {id(resource._pipe.parent) for resource in _extracted(source)}  # noqa: SLF001 - no public way up
         self._known_streams = definition.known_streams() | resources.keys()
+        self._shares = _shares(definition, source, resources)
         self.stops = 0
         self._progress = self._watch()
 
@@ -88,7 +92,6 @@ class Extract:
             step: The stream's last step.
         """
         stream = step.stream
-        self._open.add(stream)
         session = self._sessions[stream]
         resource = self._resources[stream]
         feeds_transformer = resource is not None and id(resource._pipe) in self._parents  # noqa: SLF001 - as above
@@ -108,7 +111,20 @@ class Extract:
             self._known_streams,
             self._decoders,
             Tally() if self._account is None else self._account.tallies[stream],
+            self._shares.get(stream),
         )
+
+    def enter(self, step: HandOver) -> None:
+        """Note that a stream is being read.
+
+        Args:
+            step: The stream's last step.
+        """
+        self._open.add(step.stream)
+
+    def reads_with(self, turns: Turns) -> bool:
+        """Return whether this is a partition that is being read among these."""
+        return self._definition.turns is turns and bool(self._open)
 
     def leave(self, step: HandOver) -> None:
         """Note that a stream is not read any more; the last one makes the summary.
@@ -177,51 +193,47 @@ def resources_of(source: DltSource, definition: Definition, streams: Collection[
     ]
 
 
-def join(step: HandOver) -> Extract:
+def join(step: HandOver) -> Extract | None:
     """Return the extract that is running, made by the first of its streams that asks.
 
     Args:
         step: The asking stream's last step.
 
+    Returns:
+        The extract; None while it is the turn of other partitions.
+
     Raises:
         SelectionError: Two resources of the extract read the same stream.
     """
-    context, source = _context(), _current_source()
+    context, source = current_extract(), current_source()
     with _joining:
         extracts: dict[tuple[int, int], Extract] = context.__dict__.setdefault(_EXTRACTS, {})
         key = (id(step.definition), id(source))
         if key not in extracts:
+            turns = step.definition.turns
+            if turns is not None and sum(each.reads_with(turns) for each in extracts.values()) >= turns.at_a_time:
+                return None
             resources, definitions = _own_resources(step, source)
             extract = Extract(step.definition, source, resources)
             extracts |= {(id(definition), id(source)): extract for definition in definitions}
+        extracts[key].enter(step)
         return extracts[key]
 
 
-def _context() -> ContainerInjectableContext:
-    """Return dlt's object that lives exactly as long as the extract; without a pipeline, as the iteration."""
-    container = Container()
-    try:
-        return container[LoadPackageStateInjectableContext]
-    except ContextDefaultCannotBeCreated:
-        return container[StateInjectableContext]
+def _shares(definition: Definition, source: DltSource | None, streams: Collection[str]) -> dict[str, Share]:
+    """Return the share that a partition has of each table.
 
-
-def _place(pipeline: SupportsPipeline | None) -> Place | None:
-    """Return where the extract loads into; None outside of one."""
-    try:
-        package = Container()[LoadPackageStateInjectableContext]
-    except ContextDefaultCannotBeCreated:
-        return None
-    if pipeline is None:
-        return None
-    destination = pipeline.destination
-    return Place(
-        pipeline.pipeline_name,
-        destination.destination_name if destination is not None else "",
-        pipeline.dataset_name or "",
-        package.load_id,
-        keeping_of(pipeline),
-    )
+    Raises:
+        SelectionError: dlt is told to drop or empty tables that hold rows of others, too.
+    """
+    steps = (step for resource in _extracted(source) for step in own_steps(resource))
+    read = {(step.definition.tap.name, step.stream) for step in steps}
+    ledger = current_extract().__dict__.setdefault(_LEDGER, Ledger())
+    shares = shares_of(definition.tap, streams, read, ledger)
+    if is_refreshing():
+        for share in shares.values():
+            share.refuse_refresh()
+    return shares
 
 
 def _account(
@@ -229,28 +241,6 @@ def _account(
 ) -> Account | None:
     """Return what the summary is made from; None if rows are only looked at."""
     return None if place is None else Account(definition, place, streams, decoders)
-
-
-def _active_pipeline() -> SupportsPipeline | None:
-    context = Container()[PipelineContext]
-    return context.pipeline() if context.is_active() else None
-
-
-def _goal(
-    pipeline: SupportsPipeline | None,
-) -> tuple[DestinationCapabilitiesContext | None, LoadPackageStateInjectableContext | None]:
-    """Return what the destination can do and the load package that is written."""
-    destination = pipeline.destination if pipeline is not None else None
-    context = _context()
-    package = context if isinstance(context, LoadPackageStateInjectableContext) else None
-    return (destination.capabilities() if destination is not None else None), package
-
-
-def _current_source() -> DltSource | None:
-    try:
-        return Container()[SourceInjectableContext].source
-    except ContextDefaultCannotBeCreated:
-        return None
 
 
 def _extracted(source: DltSource | None) -> list[DltResource]:

@@ -13,12 +13,16 @@ from dlt.extract.resource import DltResource
 from dlt.extract.source import DltSource
 
 from dlt_singer._types import JSON
-from dlt_singer.errors import SelectionError, UnknownStreamError, did_you_mean
+from dlt_singer.config import partition_name
+from dlt_singer.errors import NotSupportedError, SelectionError, UnknownStreamError, did_you_mean
 from dlt_singer.source.definition import Definition
+from dlt_singer.source.extract import own_steps
 from dlt_singer.source.keeping import keeps_completed
 from dlt_singer.source.overlay import tap_of
+from dlt_singer.source.partitions import Turns
 from dlt_singer.source.resource import stream_resource
 from dlt_singer.source.wide_schema import widened
+from dlt_singer.tap import Tap
 
 _MANY_STREAMS = 500
 
@@ -30,6 +34,7 @@ def singer(  # noqa: PLR0913 - alto's arguments, and ours by keyword
     resource_options: Mapping[str, Mapping[str, Any]] | None = None,
     name: str | None = None,
     *,
+    partition: str | None = None,
     config: Mapping[str, JSON] | None = None,
     select: str | Sequence[str] | None = None,
     metadata: Mapping[str, Mapping[str, JSON]] | None = None,
@@ -54,6 +59,7 @@ def singer(  # noqa: PLR0913 - alto's arguments, and ours by keyword
         env: The environment of `alto.yaml`; by default `ALTO_ENV`, else `default`.
         resource_options: Arguments of `dlt.resource` by stream: `{"users": {"write_disposition": "append"}}`.
         name: The source's name, under which dlt keeps its state; by default the tap's as an identifier.
+        partition: One of the tap's `partitions`; by default all of them, in turn.
         config: The tap's settings, over those of `alto.yaml`.
         select: Rules in place of the tap's own.
         metadata: Catalog metadata by stream, over that of `alto.yaml`.
@@ -93,20 +99,40 @@ def singer(  # noqa: PLR0913 - alto's arguments, and ours by keyword
         "backend": None if backend == "auto" else backend,
         "discover": discover,
     }
-    tap = tap_of(source, env, project_dir, arguments)
-    keeps_completed(tap)
-    definition = Definition(tap, refresh_catalog=refresh_catalog)
-    chosen = definition.streams([streams] if isinstance(streams, str) else streams)
-    return source_of(
-        definition, chosen, name or normalize_schema_name(source), resource_options or {}, source_kwargs
-    )
+    tap = tap_of(partition_name(source, partition), env, project_dir, arguments)
+    asked = [streams] if isinstance(streams, str) else streams
+    chosen = {
+        definition: definition.streams(asked) for definition in definitions(tap, refresh_catalog=refresh_catalog)
+    }
+    source_name = name or normalize_schema_name(tap.plugin.tap_name)
+    return source_of(chosen, source_name, resource_options or {}, source_kwargs)
+
+
+def definitions(tap: Tap, *, refresh_catalog: bool = False) -> list[Definition]:
+    """Return what one source reads of a tap: each of its partitions, the tap itself if it has none.
+
+    Args:
+        tap: The tap.
+        refresh_catalog: Discover anew, once, even if the catalog is kept.
+
+    Raises:
+        NotSupportedError: What had ended of one partition would have to be loaded without the others.
+    """
+    parts = tap.partitions
+    if keeps_completed(tap) and len(parts) > 1:
+        raise NotSupportedError(
+            f"`on_error: keep_completed` of {tap.name} is for one partition at a time: all of them are one load.",
+            "Load them one by one, or set `on_error: fail`.",
+        )
+    turns = Turns(max(tap.plugin.parallel, 1)) if len(parts) > 1 else None
+    return [Definition(part, refresh_catalog=refresh_catalog, turns=turns) for part in parts]
 
 
 def discover(source: str, env: str | None = None, *, project_dir: str | Path | None = None) -> tuple[str, ...]:
     """Ask a tap for its catalog, anew, and keep it in the project's store.
 
     Args:
-        source: The tap's name in `alto.yaml`.
+        source: The tap's name in `alto.yaml`; one with partitions asks in each of them.
         env: The environment.
         project_dir: Where `alto.yaml` is.
 
@@ -121,21 +147,20 @@ def discover(source: str, env: str | None = None, *, project_dir: str | Path | N
         >>> discover("tap-github")  # doctest: +SKIP
         ('issues', 'pull_requests')
     """
-    return tap_of(source, env, project_dir, {}).discover().catalog.stream_ids
+    parts = tap_of(source, env, project_dir, {}).partitions
+    return tuple(dict.fromkeys(stream for part in parts for stream in part.discover().catalog.stream_ids))
 
 
 def source_of(
-    definition: Definition,
-    streams: Sequence[str],
+    chosen: Mapping[Definition, Sequence[str]],
     name: str,
     resource_options: Mapping[str, Mapping[str, Any]],
     source_kwargs: Mapping[str, Any],
 ) -> DltSource:
-    """Return a source of independent resources, one per stream.
+    """Return a source of independent resources, one per stream, and per partition if there are any.
 
     Args:
-        definition: What is read.
-        streams: The streams.
+        chosen: What is read, with its streams.
         name: The source's name.
         resource_options: Arguments of `dlt.resource` by stream.
         source_kwargs: Arguments of `dlt.source`.
@@ -143,12 +168,18 @@ def source_of(
     Raises:
         CatalogError: Options of a stream that is not there, or two streams of one table.
     """
-    _refuse_unknown_options(definition, streams, resource_options)
-    options = {"max_table_nesting": definition.tap.plugin.max_table_nesting, **source_kwargs}
+    for definition, streams in chosen.items():
+        _refuse_unknown_options(definition, streams, resource_options)
+    plugin = next(iter(chosen)).tap.plugin
+    options = {"max_table_nesting": plugin.max_table_nesting, **source_kwargs}
 
     @dlt.source(name=name, section="singer", **options)
     def tap_source() -> list[DltResource]:
-        return [stream_resource(definition, stream, resource_options.get(stream, {})) for stream in streams]
+        return [
+            stream_resource(definition, stream, resource_options.get(stream, {}))
+            for definition, streams in chosen.items()
+            for stream in streams
+        ]
 
     made = tap_source()
     _refuse_collisions(made)
@@ -189,10 +220,11 @@ def _refuse_collisions(source: DltSource) -> None:
         if not isinstance(resource.table_name, str):
             continue
         table = source.schema.naming.normalize_table_identifier(resource.table_name)
-        other = owners.setdefault(table, resource.name)
-        if other != resource.name:
+        (step,) = own_steps(resource)
+        other = owners.setdefault(table, step.stream)
+        if other != step.stream:
             raise SelectionError(
-                f"Streams '{other}' and '{resource.name}' would both load into table '{table}'.",
-                f"Load one of them, or name its table: resource_options={{{resource.name!r}: "
+                f"Streams '{other}' and '{step.stream}' would both load into table '{table}'.",
+                f"Load one of them, or name its table: resource_options={{{step.stream!r}: "
                 '{"table_name": ...}}.',
             )

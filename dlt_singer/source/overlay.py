@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from dlt_singer._types import JSON
-from dlt_singer.config import Overlays, Project, identifier, load_project, wrap
+from dlt_singer.config import Overlays, Project, identifier, load_project, split_name, wrap
 from dlt_singer.config.layers import merge
 from dlt_singer.config.secret import Setting
 from dlt_singer.tap import Tap
@@ -40,7 +40,7 @@ def tap_of(
     """Return a tap of a project, with everything that lies over `alto.*`.
 
     Args:
-        name: The tap's name in the project file.
+        name: The tap's name in the project file; `tap-x@eu` is its partition `eu`.
         env: The environment.
         project_dir: Where the project file is; None searches the working directory and its parents.
         arguments: Keys of the tap given in Python; None means not given.
@@ -49,7 +49,7 @@ def tap_of(
         ConfigError: The project or the tap's definition cannot be used.
     """
     given = {key: value for key, value in arguments.items() if value is not None}
-    overlay = cast("Mapping[str, Setting]", {identifier(name): given} if given else {})
+    overlay = cast("Mapping[str, Setting]", {identifier(split_name(name)[0]): given} if given else {})
     project = project_of(env, project_dir, overlay)
     return Tap(project.tap(name), project)
 

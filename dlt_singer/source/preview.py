@@ -20,6 +20,8 @@ class TablePreview:
     """What a stream's table will be.
 
     Attributes:
+        tap: The tap, or the partition of it.
+        resource: The resource, named like the stream unless somebody said otherwise.
         stream: The stream.
         table: The table, as the destination calls it.
         disposition: How it is written.
@@ -28,6 +30,8 @@ class TablePreview:
         warnings: Types that are wider than declared, and other doubts.
     """
 
+    tap: str
+    resource: str
     stream: str
     table: str
     disposition: str
@@ -59,6 +63,15 @@ def tables_of(source: DltSource) -> tuple[TablePreview, ...]:
         name = source.schema.naming.normalize_table_identifier(str(resource.table_name))
         columns = shape.columns(merges=disposition == "merge" and not table.keeps_history)
         previews.append(
-            TablePreview(stream, name, disposition, shape.hints.primary_key, columns, shape.hints.warnings)
+            TablePreview(
+                definition.tap.name,
+                resource.name,
+                stream,
+                name,
+                disposition,
+                shape.hints.primary_key,
+                columns,
+                shape.hints.warnings,
+            )
         )
     return tuple(previews)

@@ -11,8 +11,10 @@ import dlt
 from dlt.common.schema.utils import normalize_schema_name
 from dlt.extract.source import DltSource
 
+from dlt_singer.config import partition_name
 from dlt_singer.errors import ReservoirError
 from dlt_singer.runs import Window, moment_in, stamp
+from dlt_singer.source.definition import Definition
 from dlt_singer.source.factory import check_source_arguments, source_of
 from dlt_singer.source.mirroring import reservoir_at
 from dlt_singer.source.overlay import tap_of
@@ -24,6 +26,7 @@ def reservoir(  # noqa: PLR0913 - those of `singer`, and what is replayed
     tap: str,
     streams: Sequence[str] | None = None,
     *,
+    partition: str | None = None,
     since: str | date | None = None,
     until: str | date | None = None,
     env: str | None = None,
@@ -43,6 +46,7 @@ def reservoir(  # noqa: PLR0913 - those of `singer`, and what is replayed
     Args:
         tap: The tap's name in `alto.yaml`.
         streams: Streams to load; by default all there are.
+        partition: One of the tap's `partitions`; by default all of them.
         since: Only runs that ended at this time or later; without a zone it is UTC.
         until: Only runs that ended before.
         env: The environment of `alto.yaml`.
@@ -68,13 +72,17 @@ def reservoir(  # noqa: PLR0913 - those of `singer`, and what is replayed
         >>> pipeline.run(reservoir("tap-github", since="2026-01-01"))  # doctest: +SKIP
     """
     check_source_arguments(reservoir, source_kwargs)
-    found = tap_of(tap, env, project_dir, {})
+    found = tap_of(partition_name(tap, partition), env, project_dir, {})
     place = url or found.plugin.reservoir or True
     window = Window(_moment("since", since), _moment("until", until))
-    definition = ReservoirDefinition(found, reservoir_at(found, place), Wish(window, lineage, damaged))
-    chosen = definition.streams([streams] if isinstance(streams, str) else streams)
-    source_name = name or normalize_schema_name(f"{tap}_reservoir")
-    return source_of(definition, chosen, source_name, resource_options or {}, source_kwargs)
+    wish = Wish(window, lineage, damaged)
+    asked = [streams] if isinstance(streams, str) else streams
+    chosen: dict[Definition, Sequence[str]] = {}
+    for part in found.partitions:
+        definition = ReservoirDefinition(part, reservoir_at(part, place), wish)
+        chosen[definition] = definition.streams(asked)
+    source_name = name or normalize_schema_name(f"{found.plugin.tap_name}_reservoir")
+    return source_of(chosen, source_name, resource_options or {}, source_kwargs)
 
 
 def replayed(pipeline: dlt.Pipeline, tap: str) -> dict[str, str]:

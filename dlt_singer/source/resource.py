@@ -12,11 +12,13 @@ from dlt.extract.items import DataItemWithMeta
 from dlt.extract.resource import DltResource
 
 from dlt_singer._types import JSON
+from dlt_singer.config import partition_name
 from dlt_singer.config.grammar import BACKEND, check_value
 from dlt_singer.source.definition import Definition
 from dlt_singer.source.extract import join
 from dlt_singer.source.handover import HandOver, pause
 from dlt_singer.source.overlay import tap_of
+from dlt_singer.source.partitions import refuse_whole
 from dlt_singer.source.sync import StreamSync
 from dlt_singer.source.table import OURS
 
@@ -28,6 +30,7 @@ def singer_resource(  # noqa: PLR0913 - those of `singer`, by keyword
     source: str,
     stream: str,
     *,
+    partition: str | None = None,
     name: str | None = None,
     table_name: str | None = None,
     env: str | None = None,
@@ -46,8 +49,9 @@ def singer_resource(  # noqa: PLR0913 - those of `singer`, by keyword
     Args:
         source: The tap's name in `alto.yaml`.
         stream: The stream.
-        name: The resource's name, by default the stream's.
-        table_name: The table, by default named like the resource.
+        partition: One of the tap's `partitions`, which must be named if it has any.
+        name: The resource's name, by default the stream's; that of a partition stands behind it (`users@eu`).
+        table_name: The table, by default named like the resource without a partition.
         env: The environment of `alto.yaml`.
         config: The tap's settings, over those of `alto.yaml`.
         select: Rules in place of the tap's own.
@@ -75,7 +79,8 @@ def singer_resource(  # noqa: PLR0913 - those of `singer`, by keyword
         "metadata": metadata,
         "mask": mask,
     }
-    tap = tap_of(source, env, project_dir, arguments)
+    tap = tap_of(partition_name(source, partition), env, project_dir, arguments)
+    refuse_whole(tap)
     definition = Definition(tap, shares_run=True)
     (chosen,) = definition.streams([stream])
     given = {"name": name, "table_name": table_name, "max_table_nesting": tap.plugin.max_table_nesting, **options}
@@ -100,7 +105,8 @@ def stream_resource(definition: Definition, stream: str, options: Mapping[str, A
 
     def read() -> Iterator[DataItemWithMeta | None]:
         handled = sys.exc_info()[1]
-        extract = join(step)
+        while (extract := join(step)) is None:
+            yield None
         sync = StreamSync(extract.run(step))
         try:
             for item in sync.items():
@@ -127,6 +133,9 @@ def stream_resource(definition: Definition, stream: str, options: Mapping[str, A
 
     merged = {"write_disposition": OURS, "name": stream, **options}
     merged.pop("backend", None)
+    if definition.tap.plugin.partition is not None:
+        merged.setdefault("table_name", merged["name"])
+        merged["name"] = partition_name(merged["name"], definition.tap.plugin.partition)
     resource = dlt.resource(read, **merged)
     resource.add_step(step)
     return cast("DltResource", resource)

@@ -29,6 +29,7 @@ from dlt_singer.session.stream_schema import StreamOptions, StreamSchema
 from dlt_singer.source import decoding
 from dlt_singer.source.account import Tally
 from dlt_singer.source.decoding import Content, Decoders, Decoding, kept, numbered
+from dlt_singer.source.partitions import Share
 from dlt_singer.source.table import Columns, Table
 from dlt_singer.state import Slots
 from dlt_singer.tap import warn
@@ -47,6 +48,7 @@ class StreamContext:
         known_streams: Streams whose parts of a STATE are theirs and not global.
         decoders: Those of the extract.
         tally: Takes what the summary says of the stream.
+        share: What a partition must not do to the table; None if the tap is none.
     """
 
     options: StreamOptions
@@ -57,6 +59,7 @@ class StreamContext:
     known_streams: frozenset[str]
     decoders: Decoders
     tally: Tally
+    share: Share | None = None
 
 
 @dataclass(slots=True)
@@ -127,6 +130,8 @@ class StreamSync:
             self._warn_forgetful()
         if feed.schema is None:
             session.note_skipped(feed)
+            if self._run.share is not None:
+                self._run.share.skip()
         elif not self._hints_arrived:
             yield self._empty_table(feed.schema)
 
@@ -272,12 +277,18 @@ class StreamSync:
         return table.disposition(self._disposition(shape)) == "merge" and not table.keeps_history
 
     def _disposition(self, shape: StreamSchema) -> str:
-        return "replace" if self._renewed() else shape.disposition
+        ours = "replace" if self._renewed() else shape.disposition
+        if ours == "replace" and self._run.share is not None and self._run.table.is_written_as_we_say:
+            self._run.share.replace(new_version=shape.disposition != "replace")
+        return ours
 
     def _renewed(self) -> bool:
         """Whether the tap began a new table version, so that no row before it is current."""
         version = self._run.feed.version
         versioned = version not in (None, self._version_before) and not self._run.options.version_column
+        if self._version_before is None and self._run.share is not None:
+            # The first of a partition; the table may hold rows of others.
+            versioned = False
         return versioned or self._run.feed.renewed
 
     def _remember(self) -> None:

@@ -206,10 +206,16 @@ class Table:
         users = OURS if self._resource is None else self._resource.write_disposition
         return isinstance(users, Mapping) and users.get("strategy") == "scd2"
 
+    @property
+    def is_written_as_we_say(self) -> bool:
+        """Whether the user leaves the disposition to us."""
+        users = OURS if self._resource is None else self._resource.write_disposition
+        return users == OURS or callable(users)
+
     def disposition(self, ours: str) -> str:
         """Return how the table will be written: as the user says, else as we do."""
         users = OURS if self._resource is None else self._resource.write_disposition
-        if users == OURS or callable(users):
+        if self.is_written_as_we_say:
             return ours
         return str(users["disposition"]) if isinstance(users, Mapping) else str(users)
 

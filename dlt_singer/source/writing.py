@@ -27,6 +27,7 @@ from dlt_singer.source.decoding import Decoders
 from dlt_singer.source.definition import Definition
 from dlt_singer.source.mirroring import Mirroring, Place, reservoir_to_read
 from dlt_singer.source.overlay import tap_of
+from dlt_singer.source.partitions import refuse_whole
 from dlt_singer.source.upstream import TapUpstream
 from dlt_singer.summary import RunSummary, document
 from dlt_singer.tap.logs import keep_summary
@@ -63,7 +64,9 @@ def write(
         >>> write("tap-github").rows_read  # doctest: +SKIP
         1204
     """
-    definition = Definition(tap_of(tap, env, project_dir, {}))
+    found = tap_of(tap, env, project_dir, {})
+    refuse_whole(found)
+    definition = Definition(found)
     chosen = definition.streams([streams] if isinstance(streams, str) else streams)
     definition.selection()
     return _Writing(definition, reservoir_to_read(definition.tap), chosen, full=full).run()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from dlt_singer._types import JSON
 from dlt_singer.catalog import Catalog, Selection, narrow, select, with_metadata, with_schema
-from dlt_singer.config import Plugin, Project
+from dlt_singer.config import Plugin, Project, partition_of
 from dlt_singer.mask import Masks, check_rules, mask_rules, salt_fingerprint, sha256
 from dlt_singer.storage import Store
 from dlt_singer.tap.about import About, about, asked_about, cast_config, kept_about
@@ -37,8 +37,14 @@ class Tap:
 
     @property
     def name(self) -> str:
-        """Its name in the project file."""
+        """Its name in the project file; `tap-x@eu` for a partition."""
         return self.plugin.name
+
+    @property
+    def partitions(self) -> tuple[Tap, ...]:
+        """Its partitions, each a tap of its own; the tap itself if it has none."""
+        parts = tuple(partition_of(self.plugin, name) for name in self.plugin.partitions)
+        return tuple(Tap(part, self.project) for part in parts) or (self,)
 
     @property
     def store(self) -> Store:

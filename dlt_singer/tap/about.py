@@ -56,13 +56,13 @@ def about(plugin: Plugin, project: Project) -> About:
 
 def kept_about(plugin: Plugin, project: Project) -> About | None:
     """Return what the tap said of itself if it has been asked; starts nothing."""
-    document = store_of(project).read(f"catalogs/{plugin.name}.about.json") or b"{}"
+    document = store_of(project).read(f"catalogs/{plugin.tap_name}.about.json") or b"{}"
     return _kept(document, definition_fingerprint(plugin))
 
 
 def asked_about(plugin: Plugin, project: Project) -> About:
     """Return what the tap says of itself, whatever the plugin declares; asks it at most once."""
-    key, fingerprint = f"catalogs/{plugin.name}.about.json", definition_fingerprint(plugin)
+    key, fingerprint = f"catalogs/{plugin.tap_name}.about.json", definition_fingerprint(plugin)
     store = store_of(project)
     found = _kept(store.read(key) or b"{}", fingerprint)
     if found is None:

@@ -84,7 +84,7 @@ def forget(plugin: Plugin, project: Project) -> tuple[str, ...]:
         StorageError: The store refused.
     """
     store = store_of(project)
-    keys = (_key(plugin), _info_key(plugin), f"catalogs/{plugin.name}.about.json")
+    keys = (_key(plugin), _info_key(plugin), f"catalogs/{plugin.tap_name}.about.json")
     found = tuple(key for key in keys if store.exists(key))
     for key in found:
         store.delete(key)

@@ -18,7 +18,7 @@ from dlt_singer.orchestra import Invocation, script
 
 
 def load(invocation: Invocation) -> None:
-    source = singer("tap-fake", streams=invocation.streams, env=invocation.env)
+    source = singer("tap-fake", invocation.streams, env=invocation.env, partition=invocation.partition)
     pipeline = invocation.pipeline("fake", dataset_name="raw")
     print(invocation.run(pipeline, source))
 

@@ -69,6 +69,27 @@ def test_what_is_not_there_ends_the_script_with_two(
     assert "Traceback" not in done.stderr
 
 
+def test_one_partition_is_loaded_as_a_pipeline_of_its_own(tap: FakeTap, worker: Worker) -> None:
+    tap.emits(users(1)).configure(partitions={"eu": {"account": 1}, "us": {"account": 2}})
+
+    done = worker.load("--partition", "us")
+
+    assert done.returncode == 0, done.stderr
+    assert [sync["config"] for sync in tap.syncs] == [{"account": 2}]
+    assert "fake_partition_us" in done.stdout
+
+
+def test_a_script_that_does_not_ask_for_the_partition_ends_with_two(tap: FakeTap, worker: Worker) -> None:
+    tap.emits(users(1)).configure(partitions={"eu": {}, "us": {}})
+    script = worker.root / "pipelines" / "fake_pipeline.py"
+    script.write_text(script.read_text().replace(", partition=invocation.partition", ""))
+
+    done = worker.load("--partition", "us")
+
+    assert done.returncode == 2
+    assert "partition=invocation.partition" in done.stderr
+
+
 def test_an_error_of_the_script_itself_is_not_swallowed(tap: FakeTap, worker: Worker) -> None:
     tap.emits(users(1))
     script = worker.root / "pipelines" / "broken_pipeline.py"

@@ -13,6 +13,7 @@ GIVEN = {
     "dataset": ("bronze", "bronze"),
     "env": ("live", "live"),
     "backfill": ("2024", "2024"),
+    "partition": ("eu", "eu"),
 }
 texts = st.text(min_size=1, max_size=80).filter(lambda text: any(map(str.isalnum, text)))
 
@@ -54,10 +55,11 @@ def test_streams_lose_spaces_and_repetitions() -> None:
         (["--backfill=+"], {}, "no letter or digit"),
         (["--stream", "x", "y"], {}, "unrecognized arguments: y"),
         (["--backfill=2024", "--refresh=drop_data"], {}, "give the backfill another name"),
+        (["--partition=eu", "--refresh=drop_data"], {}, "the tables that a partition shares with the others"),
     ],
     ids=[
         "an unknown refresh", "the same in its variable", "no name", "a name of signs", "a stray word",
-        "a backfill that would drop the daily run's tables",
+        "a backfill that would drop the daily run's tables", "a partition that would drop the others'",
     ],
 )  # fmt: skip
 def test_a_mistake_ends_with_two_and_says_what_is_wrong(
@@ -90,8 +92,16 @@ def test_arguments_and_their_argv_say_the_same(arguments: Arguments) -> None:
         (Arguments(streams=("entry",)), "carbon_entry"),
         (Arguments(backfill="2024"), "carbon_backfill_2024"),
         (Arguments(streams=("entry",), backfill="y2024"), "carbon_entry_backfill_y2024"),
+        (Arguments(streams=("entry",), partition="eu"), "carbon_entry_partition_eu"),
     ],
-    ids=["the whole pipeline", "what changes no bookmarks", "a stream", "a backfill", "a stream's backfill"],
+    ids=[
+        "the whole pipeline",
+        "what changes no bookmarks",
+        "a stream",
+        "a backfill",
+        "a stream's backfill",
+        "a stream of a partition",
+    ],
 )
 def test_bookmarks_of_their_own_go_by_a_name_of_their_own(arguments: Arguments, name: str) -> None:
     assert arguments.name_for("carbon") == name

@@ -88,7 +88,6 @@ def test_an_unknown_tap_is_refused_with_a_suggestion_and_all_names(load: LoadYam
     ("project_key", "tap_key", "named"),
     [
         ("", "stream_maps: [m.py]", "stream_maps"),
-        ("", "partitions: [a]", "partitions"),
         ("extensions: [rill],", "", "extensions"),
     ],
 )

@@ -1,0 +1,74 @@
+"""What dlt is doing now: the extract that runs, its source, its pipeline and where that loads.
+
+Reads dlt's own contexts, of which it has no public view; changes nothing.
+"""
+
+from __future__ import annotations
+
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.exceptions import ContextDefaultCannotBeCreated
+from dlt.common.configuration.specs.base_configuration import ContainerInjectableContext
+from dlt.common.destination import DestinationCapabilitiesContext
+from dlt.common.pipeline import PipelineContext, StateInjectableContext, SupportsPipeline
+from dlt.common.storages.load_package import LoadPackageStateInjectableContext
+from dlt.extract.source import DltSource, SourceInjectableContext
+
+from dlt_singer.source.keeping import keeping_of
+from dlt_singer.source.mirroring import Place
+
+
+def current_extract() -> ContainerInjectableContext:
+    """Return dlt's object that lives exactly as long as the extract; without a pipeline, as the iteration."""
+    container = Container()
+    try:
+        return container[LoadPackageStateInjectableContext]
+    except ContextDefaultCannotBeCreated:
+        return container[StateInjectableContext]
+
+
+def place_of(pipeline: SupportsPipeline | None) -> Place | None:
+    """Return where the extract loads into; None outside of one."""
+    try:
+        package = Container()[LoadPackageStateInjectableContext]
+    except ContextDefaultCannotBeCreated:
+        return None
+    if pipeline is None:
+        return None
+    destination = pipeline.destination
+    return Place(
+        pipeline.pipeline_name,
+        destination.destination_name if destination is not None else "",
+        pipeline.dataset_name or "",
+        package.load_id,
+        keeping_of(pipeline),
+    )
+
+
+def is_refreshing() -> bool:
+    """Return whether dlt was told to drop or empty tables in this extract."""
+    package = current_extract()
+    return isinstance(package, LoadPackageStateInjectableContext) and "refresh" in package.state
+
+
+def active_pipeline() -> SupportsPipeline | None:
+    """Return the pipeline that runs, None if rows are only looked at."""
+    context = Container()[PipelineContext]
+    return context.pipeline() if context.is_active() else None
+
+
+def goal(
+    pipeline: SupportsPipeline | None,
+) -> tuple[DestinationCapabilitiesContext | None, LoadPackageStateInjectableContext | None]:
+    """Return what the destination can do and the load package that is written."""
+    destination = pipeline.destination if pipeline is not None else None
+    context = current_extract()
+    package = context if isinstance(context, LoadPackageStateInjectableContext) else None
+    return (destination.capabilities() if destination is not None else None), package
+
+
+def current_source() -> DltSource | None:
+    """Return the source that is extracted; None if a resource is read without one."""
+    try:
+        return Container()[SourceInjectableContext].source
+    except ContextDefaultCannotBeCreated:
+        return None
