@@ -19,6 +19,7 @@ from dlt_singer.errors import DamagedReservoirError, InterpreterNotFoundError, r
 from dlt_singer.mirror import Reservoir, rebuild, verify
 from dlt_singer.pex.interpreters import find_interpreter
 from dlt_singer.pex.pip_settings import uv_variables
+from dlt_singer.source.writing import write
 from dlt_singer.storage import Store
 from dlt_singer.testing import FakeTap, Table
 
@@ -145,6 +146,25 @@ def test_each_reads_what_the_other_has_written_in_turn(
     assert ids(second) == [5, 6, 7, 8]
     assert (len(info.loads_ids), loaded(copy)) == (1, [1, 2, 3, 4, 5, 6, 7, 8])
     assert copy.run(dlt_singer.reservoir("tap-fake")).loads_ids == []
+    assert verify(reservoir) == []
+
+
+def test_what_is_written_without_a_destination_is_read_by_both(
+    tap: FakeTap, run_alto: Callable[[str], str], pipelines: Callable[[str], dlt.Pipeline], reservoir: Reservoir
+) -> None:
+    tap.emits(users(1, 2))
+    write("tap-fake")
+    tap.emits(users(3))
+    run_alto("mirror")
+    tap.emits(users(2, 4))
+    write("tap-fake")
+
+    emitted = run_alto("emit")
+    pipelines("copy").run(dlt_singer.reservoir("tap-fake"))
+
+    assert tap.syncs[-1]["state"] == {"bookmarks": {"users": {"value": 2}}}
+    assert ids(emitted) == [1, 2, 2, 3, 4]
+    assert loaded(pipelines("copy")) == [1, 2, 3, 4]
     assert verify(reservoir) == []
 
 

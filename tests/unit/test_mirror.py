@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from dlt_singer.errors import DamagedReservoirError, StorageError
 from dlt_singer.messages import ActivateVersion, Cutter, Idle, Message, Record, Records, Schema, State, parse_line
-from dlt_singer.mirror import Extent, Limits, Recorder, Reservoir, replay, replay_files, replay_stream
+from dlt_singer.mirror import Extent, Limits, Recorder, Reservoir, compact, replay, replay_files, replay_stream
 from dlt_singer.mirror.folder import folder_name
+from dlt_singer.mirror.reading import messages_in
 from dlt_singer.mirror.writer import Writer, schema_id
 from dlt_singer.runs import Checkpoint, Manifest, RunStart, StreamStart
 from dlt_singer.storage import Store
@@ -121,6 +122,50 @@ def test_any_messages_come_back_as_they_were(
         for name, theirs in said(replay(reservoir, manifest)).items()
     }
     assert found == expected
+
+
+# Texts that look like what messages are cut at.
+odd_texts = st.text() | st.sampled_from(
+    ['"record": {', '}, "version": 1}', '{"type": "RECORD", "stream": "users"', "\\"]
+)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | odd_texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(odd_texts, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@st.composite
+def record_lines(draw: st.DrawFn) -> tuple[str, bytes]:
+    """Return a stream and a RECORD line of it, as any library may write one."""
+    stream = draw(st.sampled_from(STREAMS))
+    rows = st.dictionaries(odd_texts | st.sampled_from(["id", "version", "record"]), json_values, max_size=4)
+    members = {"type": "RECORD", "stream": stream, "record": draw(rows)}
+    members |= draw(st.sampled_from([{}, {"time_extracted": "2026-01-01T00:00:00Z"}, {"version": 7}]))
+    ordered = {name: members[name] for name in draw(st.sampled_from([[*members], sorted(members)]))}
+    separators = draw(st.sampled_from([(",", ":"), (", ", ": ")]))
+    return stream, json.dumps(ordered, separators=separators, ensure_ascii=draw(st.booleans())).encode()
+
+
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(record_lines(), min_size=1), st.sampled_from([1, 200, 1 << 20]))
+def test_any_line_comes_back_byte_for_byte_also_after_a_compaction(
+    reservoir: Reservoir, lines: list[tuple[str, bytes]], file_bytes: int
+) -> None:
+    lake = Reservoir(reservoir.store, reservoir.env, f"tap-{next(numbers)}")
+    text = b"\n".join(line for _, line in lines)
+    sent = [*(schema(name, id="number") for name in STREAMS), *messages_in([text], "the tap")]
+
+    manifest = mirrored(lake, *sent, limits=Limits(file_bytes))
+    before = said(replay(lake, manifest))
+    compact(lake)
+    after = said(replay(lake, lake.survey().manifests()[manifest.run]))
+
+    expected = {name: [line for stream, line in lines if stream == name] for name in STREAMS}
+    assert {
+        name: [each for each in theirs if isinstance(each, bytes)] for name, theirs in before.items()
+    } == expected
+    assert after == before
 
 
 def _unmade(line: bytes) -> bytes:
