@@ -93,7 +93,8 @@ class Beginning:
                 refused = f"{self.tap.name}: starts over; {attempts} runs took over the same and got no further."
                 break
             if dead.checkpoints and not refused and not found.unrelated:
-                refused = f"{self.tap.name}: starts over, not where run {found.run} died: {found.refused}."
+                how = "ended" if dead.ended else "died"
+                refused = f"{self.tap.name}: starts over, not where run {found.run} {how}: {found.refused}."
         if refused:
             warn(refused)
         return None
@@ -128,6 +129,9 @@ class Beginning:
                     or not dead.start.streams.keys() & self.start.streams.keys()
                 ):
                     continue
+                if dead.ended and not dead.start.pipeline:
+                    # Its manifest has committed it.
+                    return
                 found = self._resumption(dead)
                 gone = self.reservoir.missing(found.files[-_CHECKED_FILES:])
                 yield dead, Resumption(run, {}, refused=f"{gone} is not what was stored") if gone else found

@@ -94,6 +94,39 @@ def test_a_write_that_died_is_taken_over_by_the_next(tap: FakeTap, pipeline: dlt
     assert (rows("users"), rows("logs")) == ([(1,), (2,), (3,)], [(2,), (2,), (3,)])
 
 
+def test_a_write_that_ended_was_committed_and_is_not_taken_for_one_that_died(
+    tap: FakeTap, caplog: pytest.LogCaptureFixture
+) -> None:
+    tap.emits(users(1))
+    write(tap.name)
+
+    write(tap.name, full=True)
+
+    assert tap.syncs[-1].get("state") is None
+    assert "starts over" not in caplog.text
+
+
+def test_a_write_of_everything_that_died_is_taken_over_by_the_next_such(tap: FakeTap) -> None:
+    tap.emits(users(1, 2))
+    write(tap.name)
+    at_one = state({"bookmarks": {"users": {"value": 1}}})
+    tap.emits(USERS, record("users", id=1), at_one, CRASH(1))
+    with pytest.raises(TapError):
+        write(tap.name, full=True)
+    tap.emits(users(1, 2, 3))
+
+    write(tap.name)
+    gone_on = tap.syncs[-1]["state"]
+    tap.emits(USERS, record("users", id=1), at_one, CRASH(1))
+    with pytest.raises(TapError):
+        write(tap.name, full=True)
+    tap.emits(users(1, 2, 3))
+    write(tap.name, full=True)
+
+    assert gone_on == {"bookmarks": {"users": {"value": 2}}}
+    assert tap.syncs[-1]["state"] == {"bookmarks": {"users": {"value": 1}}}
+
+
 def test_some_streams_can_be_written_by_themselves_and_all_of_them_anew(
     tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows
 ) -> None:
