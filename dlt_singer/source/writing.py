@@ -58,6 +58,7 @@ def write(
     Raises:
         ConfigError: The project or the tap's definition cannot be used.
         TapError: The tap failed. What it has sent is taken over by the next run.
+        DamagedReservoirError: A manifest cannot be read, so that nobody knows where to go on.
         StorageError: The store refuses.
 
     Example:
@@ -83,6 +84,15 @@ def written_slots(manifests: Sequence[Manifest], streams: Sequence[str], known: 
     written = [run for run in manifests if not run.start.pipeline]
     newest = {stream: [chain.newest for chain in live_chains(written, stream)] for stream in streams}
     return {stream: _slot(runs[-1], stream, known) for stream, runs in newest.items() if runs}
+
+
+def _manifests(reservoir: Reservoir) -> tuple[Manifest, ...]:
+    survey = reservoir.survey(records_only=True)
+    manifests = tuple(survey.manifests().values())
+    for damage in survey.damaged.values():
+        # It may be the one to go on from.
+        raise damage
+    return manifests
 
 
 def _slot(run: Manifest, stream: str, known: frozenset[str]) -> Slot:
@@ -111,8 +121,7 @@ class _Writing:
         self._definition = definition
         self._reservoir = reservoir
         known = definition.known_streams() | frozenset(streams)
-        manifests = () if full else tuple(reservoir.survey(records_only=True).manifests().values())
-        slots = written_slots(manifests, streams, known)
+        slots = written_slots(() if full else _manifests(reservoir), streams, known)
         self._slots: Mapping[str, Slot | None] = {stream: slots.get(stream) for stream in streams}
         self._account = Account(definition, NOWHERE, streams, Decoders())
         groups = definition.spread(group_streams(self._slots, {}))

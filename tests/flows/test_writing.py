@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from dlt_singer import reservoir
-from dlt_singer.errors import LineageError, TapError, reason_of
+from dlt_singer.errors import DamagedReservoirError, LineageError, TapError, reason_of
 from dlt_singer.mirror import prune
 from dlt_singer.runs import Manifest, RunStart, StreamEnd, StreamStart
 from dlt_singer.source.mirroring import reservoir_to_read
@@ -200,6 +200,19 @@ def test_of_two_writes_at_once_the_next_goes_on_from_the_one_that_counts() -> No
     (slot,) = written_slots([first, slow, quick], ["users"], frozenset({"users"})).values()
 
     assert (slot["run"], slot["part"]["value"]) == ("r3", "r3")
+
+
+def test_a_manifest_that_cannot_be_read_may_be_the_one_to_go_on_from(tap: FakeTap) -> None:
+    tap.emits(users(1))
+    write(tap.name)
+    (manifest,) = tap.project_dir.glob(".alto/reservoir/default/tap-fake/_runs/*/final.json")
+    manifest.write_text('{"format": 9}')
+
+    with pytest.raises(DamagedReservoirError, match="newer version"):
+        write(tap.name)
+    write(tap.name, full=True)
+
+    assert len(tap.syncs) == 2
 
 
 def test_dlt_is_not_needed_to_write(tap: FakeTap, tmp_path: Path) -> None:
