@@ -72,6 +72,27 @@ class Tables:
         """Return how many rows the root has."""
         return int(self.root.num_rows)
 
+    @property
+    def bytes(self) -> int:
+        """How much memory they take."""
+        return int(self.root.nbytes + sum(child.table.nbytes for child in self.children))
+
+    def fits(self, after: Tables) -> bool:
+        """Return whether others have the same columns and child tables."""
+        return [each.schema for each in self._all()] == [each.schema for each in after._all()] and (
+            [child.path for child in self.children] == [child.path for child in after.children]
+        )
+
+    def join(self, after: Tables) -> Tables:
+        """Return these rows and those of tables that fit. The numbers of parents are void then."""
+        root, *children = (pa.concat_tables(pair) for pair in zip(self._all(), after._all(), strict=True))
+        return Tables(
+            root, tuple(replace(ours, table=table) for ours, table in zip(self.children, children, strict=True))
+        )
+
+    def _all(self) -> list[pa.Table]:
+        return [self.root, *(child.table for child in self.children)]
+
     def with_root(self, change: Callable[[pa.Table], pa.Table]) -> Tables:
         """Return them with as many rows of the root, but other columns."""
         return replace(self, root=change(self.root))

@@ -91,8 +91,8 @@ class Limits:
         waiting_s: Seconds that a row may wait for more of its stream.
     """
 
-    batch_rows: int = 20_000
-    batch_bytes: int = 8 << 20
+    batch_rows: int = 10_000
+    batch_bytes: int = 4 << 20
     waiting_bytes: int = 64 << 20
     waiting_s: float = 5.0
 

@@ -10,6 +10,7 @@ import base64
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final, cast
 
 import pyarrow as pa
@@ -178,5 +179,10 @@ def row_ids(count: int) -> pa.Array:
         1000
     """
     digits = base64.b64encode(secrets.token_bytes(-(-count * _ID_LENGTH * _BITS_OF_A_DIGIT // 8)))
-    offsets = pa.array(range(0, (count + 1) * _ID_LENGTH, _ID_LENGTH), pa.int32())
-    return pa.StringArray.from_buffers(count, offsets.buffers()[1], pa.py_buffer(digits))
+    return pa.StringArray.from_buffers(count, _ends_of_ids(count.bit_length()), pa.py_buffer(digits))
+
+
+@lru_cache
+def _ends_of_ids(bits: int) -> pa.Buffer:
+    """Return where each id ends, for any number of them that has no more bits."""
+    return pa.array(range(0, ((1 << bits) + 1) * _ID_LENGTH, _ID_LENGTH), pa.int32()).buffers()[1]

@@ -25,7 +25,8 @@ from dlt_singer.session.stream_schema import SEQUENCE, StreamSchema, with_column
 FEW_ROWS = 10
 """A batch of fewer is not worth a file of its own: a tap with thousands of streams would pay for them."""
 _THREADS: Final = 2
-_AHEAD: Final = 4
+_AHEAD: Final = 8
+_HELD_BYTES: Final = 64 << 20
 
 Content: TypeAlias = Tables | list[dict[str, object]]
 """A batch as dlt gets it."""
@@ -44,6 +45,8 @@ class Decoders:
         self.reasons: dict[str, str] = {}
         self._threads: ThreadPoolExecutor | None = None
         self._free = threading.BoundedSemaphore(_AHEAD)
+        self._held_bytes = 0
+        self._lock = threading.Lock()
 
     def start(self, decode: Callable[[], Tables]) -> Future[Tables] | None:
         """Return a decoding on its way, None if there are enough of them."""
@@ -59,6 +62,12 @@ class Decoders:
             return future.result()
         finally:
             self._free.release()
+
+    def hold(self, more_bytes: int) -> bool:
+        """Count what waits to be joined over all streams; return whether there is room for more of it."""
+        with self._lock:
+            self._held_bytes += more_bytes
+            return self._held_bytes < _HELD_BYTES
 
     def close(self) -> None:
         """Let the threads end."""
@@ -85,16 +94,11 @@ class Decoding:
     obstacle: str = ""
     _future: Future[Tables] | None = None
 
-    def start(self) -> Decoding:
-        """Begin in a thread if there is one to spare."""
-        # In this thread, before others share it.
+    def start(self) -> bool:
+        """Begin in a thread; return whether there was one to spare, and something for it to do."""
+        # What is decoded in is made in this thread, before others share it.
         if self.typed is not None and self.shape.arrow:
             self._future = self.decoders.start(self._table)
-        return self
-
-    @property
-    def runs(self) -> bool:
-        """Whether it is decoded in a thread."""
         return self._future is not None
 
     @property

@@ -95,6 +95,7 @@ class Extract:
         session = self._sessions[stream]
         resource = self._resources[stream]
         feeds_transformer = resource is not None and id(resource._pipe) in self._parents  # noqa: SLF001 - as above
+        steps = _users_steps(resource)
         return StreamContext(
             self._definition.stream_options(stream, resource, self._source, step.backend),
             session,
@@ -106,12 +107,13 @@ class Extract:
                 self._file_format,
                 self._arrow,
                 feeds_transformer=feeds_transformer,
-                has_steps=resource is not None and _has_users_steps(resource),
+                has_steps=any(not isinstance(step, LimitItem) for step in steps),
             ),
             self._known_streams,
             self._decoders,
             Tally() if self._account is None else self._account.tallies[stream],
             self._shares.get(stream),
+            counts_items=any(isinstance(step, LimitItem) for step in steps),
         )
 
     def enter(self, step: HandOver) -> None:
@@ -273,9 +275,10 @@ def _own_resources(
     return found, definitions
 
 
-def _has_users_steps(resource: DltResource) -> bool:
+def _users_steps(resource: DltResource | None) -> list[object]:
     # The first is the generator.
-    return any(not isinstance(step, (HandOver, LimitItem)) for step in resource._pipe.steps[1:])  # noqa: SLF001 - as below
+    steps = [] if resource is None else resource._pipe.steps[1:]  # noqa: SLF001 - as below
+    return [step for step in steps if not isinstance(step, HandOver)]
 
 
 def own_steps(resource: DltResource) -> list[HandOver]:

@@ -8,7 +8,7 @@ from dlt.extract.items import DataItemWithMeta
 from dlt.extract.items_transform import ItemTransform
 
 from dlt_singer.source.definition import Definition
-from dlt_singer.source.sync import Delivery
+from dlt_singer.source.delivery import Delivery
 from dlt_singer.source.table import Delivered, DeliveredHints, DeliveredTable
 
 

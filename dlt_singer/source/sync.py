@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
@@ -22,13 +22,14 @@ from dlt_singer.decode.arrow_table import Tables
 from dlt_singer.hints import TableHints
 from dlt_singer.messages import Restart, Schema
 from dlt_singer.session import END, Feed, Rows, Session
-from dlt_singer.session.boundary import REMEMBERED_ROWS, Boundary, Mark
+from dlt_singer.session.boundary import REMEMBERED_ROWS, Boundary
 from dlt_singer.session.slots import Slot, write_rest
 from dlt_singer.session.snapshot import Snapshot
 from dlt_singer.session.stream_schema import StreamOptions, StreamSchema
 from dlt_singer.source import decoding
 from dlt_singer.source.account import Tally
 from dlt_singer.source.decoding import Content, Decoders, Decoding, kept, numbered
+from dlt_singer.source.delivery import Delivery, joined
 from dlt_singer.source.partitions import Share
 from dlt_singer.source.table import Columns, Table
 from dlt_singer.state import Slots
@@ -49,6 +50,7 @@ class StreamContext:
         decoders: Those of the extract.
         tally: Takes what the summary says of the stream.
         share: What a partition must not do to the table; None if the tap is none.
+        counts_items: The user limits how many items there are, so none is to be larger than a batch.
     """
 
     options: StreamOptions
@@ -60,33 +62,7 @@ class StreamContext:
     decoders: Decoders
     tally: Tally
     share: Share | None = None
-
-
-@dataclass(slots=True)
-class Delivery:
-    """A batch on its way through the pipe.
-
-    Attributes:
-        sync: The stream it belongs to.
-        batch: The batch.
-        marks: Its rows as the boundary sees them, for a stream that repeats rows.
-        sequence: The last `_sdc_sequence` in it, 0 without.
-        rows: How many of its rows are new.
-        has_hints: Whether the item carries the table's hints.
-        tables: The item with its child tables, until they are written; None if dlt makes them of rows.
-        columns: Those of the tables.
-        disposition: How the table is written, if the user does not say.
-    """
-
-    sync: StreamSync
-    batch: Rows
-    marks: list[Mark] = field(default_factory=list)
-    sequence: int = 0
-    rows: int = 0
-    has_hints: bool = False
-    tables: Tables | None = None
-    columns: Columns = field(default_factory=dict)
-    disposition: str = ""
+    counts_items: bool = False
 
 
 class StreamSync:
@@ -112,13 +88,14 @@ class StreamSync:
     def items(self) -> Iterator[DataItemWithMeta | None]:
         """Yield rows with their hints, None when it is another stream's turn."""
         session, feed = self._run.session, self._run.feed
-        for each in self._decodings():
-            if each is None:
+        deliveries = self._deliveries()
+        if not self._run.counts_items:
+            deliveries = joined(deliveries, self._run.decoders.hold)
+        for delivery in deliveries:
+            if delivery is None:
                 yield None
                 continue
-            delivery = Delivery(self, each.batch)
-            items = self._items_of(each, delivery)
-            del each
+            items = self._items_of(delivery)
             while items:
                 # Kept nowhere here: thousands of other streams may have their turn before this goes on.
                 yield items.pop()
@@ -145,16 +122,16 @@ class StreamSync:
         self.hand_over(delivery)
 
     def hand_over(self, delivery: Delivery) -> None:
-        """Note that a batch reached dlt; idempotent."""
-        batch = delivery.batch
+        """Note that batches reached dlt; idempotent."""
+        first, last = delivery.batches[0], delivery.batches[-1]
         with self._run.session.lock:
-            if batch.number <= self._handed:
+            if last.number <= self._handed:
                 return
-            self._handed = batch.number
-            self._run.session.hand_over(self._run.feed, batch)
-            self._run.tally.add(batch.rows, delivery.rows)
+            self._handed = last.number
+            self._run.session.hand_over(self._run.feed, last)
+            self._run.tally.add(sum(batch.rows for batch in delivery.batches), delivery.rows)
             if self._boundary is not None:
-                self._boundary.handed(batch.first, delivery.marks)
+                self._boundary.handed(first.first, delivery.marks)
             if delivery.sequence:
                 self._slot["sequence"] = delivery.sequence
             self._remember()
@@ -184,13 +161,27 @@ class StreamSync:
                 self._boundary = Boundary(slot.get("remembered"), slot.get("greatest"), self._shape.replication_key)
         return self._shape
 
-    def _items_of(self, decoding: Decoding, delivery: Delivery) -> list[DataItemWithMeta]:
-        """Return the item of a batch, whose text is let go; none if no row of it is new."""
-        if delivery.batch.restart is not None:
-            self._restart(decoding.shape, delivery.batch.restart, delivery.batch.first)
-        content = self._content(decoding, delivery)
-        delivery.batch.pieces = []
-        return [self._item(decoding.shape, content, delivery)] if len(content) else []
+    def _deliveries(self) -> Iterator[Delivery | None]:
+        """Decode batches, None when it is another stream's turn."""
+        for each in self._decodings():
+            yield None if each is None else self._delivery(each)
+
+    def _delivery(self, decoded: Decoding) -> Delivery:
+        """Return a batch as dlt gets it, and let its text go."""
+        batch, shape = decoded.batch, decoded.shape
+        if batch.restart is not None:
+            self._restart(shape, batch.restart, batch.first)
+        delivery = Delivery(self, shape, [batch], decoded.content())
+        if self._boundary is not None:
+            delivery.marks = self._boundary.mark(batch.raws)
+            delivery.content = kept(delivery.content, [not mark.known for mark in delivery.marks])
+        delivery.rows = len(delivery.content)
+        if self._merges(shape):
+            delivery.content = numbered(delivery.content, self._sequence)
+            self._sequence += delivery.rows
+            delivery.sequence = self._sequence - 1
+        batch.pieces = []
+        return delivery
 
     def _restart(self, shape: StreamSchema, restart: Restart, first: int) -> None:
         """Expect rows to come again, as if another run began here; those before it are all handed over."""
@@ -212,12 +203,13 @@ class StreamSync:
                     # A new SCHEMA is read in the types that the batches before it have given the table.
                     yield from _emptied(waiting)
                 waiting.append(self._decoding(batch))
-                if waiting[-1].runs:
-                    continue
-            elif not (waiting and waiting[0].ready):
+                # Whoever takes a batch makes room to decode another ahead.
+                while waiting and not waiting[-1].start():
+                    yield waiting.popleft()
+            elif waiting and waiting[0].ready:
+                yield waiting.popleft()
+            else:
                 yield None
-                continue
-            yield waiting.popleft()
         yield from _emptied(waiting)
 
     def _decoding(self, batch: Rows) -> Decoding:
@@ -229,21 +221,15 @@ class StreamSync:
         if shape.hints.children and not obstacle:
             obstacle = table.child_obstacle(self._disposition(shape)) or ""
         typed = None if obstacle else partial(table.typed, columns=_columns(shape.hints))
-        return Decoding(batch, shape, self._run.decoders, typed, obstacle or "").start()
+        return Decoding(batch, shape, self._run.decoders, typed, obstacle or "")
 
-    def _content(self, decoding: Decoding, delivery: Delivery) -> Content:
-        content, shape = decoding.content(), decoding.shape
-        if self._boundary is not None:
-            delivery.marks = self._boundary.mark(delivery.batch.raws)
-            content = kept(content, [not mark.known for mark in delivery.marks])
-        delivery.rows = len(content)
-        if self._merges(shape):
-            content = numbered(content, self._sequence)
-            self._sequence += len(content)
-            delivery.sequence = self._sequence - 1
-        return content
+    def _items_of(self, delivery: Delivery) -> list[DataItemWithMeta]:
+        """Return the item of a delivery, which lets its rows go; none if no row of it is new."""
+        content, delivery.content = delivery.content, []
+        return [self._item(delivery, content)] if len(content) else []
 
-    def _item(self, shape: StreamSchema, content: Content, delivery: Delivery) -> DataItemWithMeta:
+    def _item(self, delivery: Delivery, content: Content) -> DataItemWithMeta:
+        shape = delivery.shape
         # Once Arrow has brought columns of dlt's, a file of rows must not lack them.
         self._has_arrow = self._has_arrow or isinstance(content, Tables)
         columns = self._columns_of(shape)

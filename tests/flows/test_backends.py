@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import dlt
 import pytest
+from pyarrow import parquet
 
 from dlt_singer import singer
 from dlt_singer._types import JSON
 from dlt_singer.errors import BackendError, ConfigError
+from dlt_singer.session import Limits
 from dlt_singer.testing import NOISE, FakeTap, Step, schema
 from tests.flows.conftest import Failure
 
@@ -98,3 +101,16 @@ def test_a_backend_that_is_none_is_refused(tap: FakeTap) -> None:
 
     with pytest.raises(ConfigError, match="arrow"):
         singer("tap-fake", project_dir=tap.project_dir, resource_options={"users": {"backend": "arow"}})
+
+
+def test_batches_that_come_quickly_become_one_row_group(tap: FakeTap) -> None:
+    rows = 2 * Limits().batch_rows
+    line = json.dumps({"type": "RECORD", "stream": "users", "record": {"id": 1}})
+    tap.configure(backend="arrow").emits(schema("users", {"id": "integer"}), NOISE("\n".join([line] * rows)))
+    pipeline = dlt.pipeline("stories", destination="duckdb", dataset_name="raw")
+
+    pipeline.extract(tap.source())
+
+    (file,) = Path(pipeline.working_dir).rglob("users.*.parquet")
+    metadata = parquet.ParquetFile(file).metadata
+    assert (metadata.num_rows, metadata.num_row_groups) == (rows, 1)

@@ -25,7 +25,7 @@ from dlt.common.schema.typing import TTableSchemaColumns
 from dlt.common.schema.utils import new_table, normalize_table_identifiers
 from dlt.normalize.configuration import NormalizeConfiguration
 from dlt.normalize.items_normalizers.jsonl import JsonLItemsNormalizer
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, assume, event, given, settings
 
 from dlt_singer._types import JSONObject
 from dlt_singer.decode import NotExact
@@ -88,6 +88,8 @@ def test_what_taps_usually_say_is_never_left_to_rows(said: Said) -> None:
     shape, batch = _given(said)
     if shape is None or batch is None:
         return
+    # What looks like a decimal may stand within a free-form value.
+    assume(not {"decimal", "json"} <= {column.get("data_type") for column in shape.hints.columns.values()})
 
     table = _from_arrow(shape, batch)
 

@@ -1,0 +1,128 @@
+"""Batches that come quickly become one item, in order and whole; the rest goes as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import cast
+
+import msgspec
+import pyarrow as pa
+import pytest
+
+from dlt_singer.decode.arrow_table import ChildTable, Tables
+from dlt_singer.messages import Schema
+from dlt_singer.session import Rows
+from dlt_singer.session.stream_schema import StreamOptions, StreamSchema
+from dlt_singer.source import delivery
+from dlt_singer.source.decoding import Content, Decoders
+from dlt_singer.source.delivery import Delivery, joined
+from dlt_singer.source.sync import StreamSync
+
+SCHEMA = Schema("s", msgspec.Raw(b'{"properties": {"id": {"type": "integer"}}}'), [])
+SHAPE = StreamSchema(SCHEMA, StreamOptions("s"), lambda _: {})
+SYNC = cast("StreamSync", None)
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "_ROWS", 4)
+
+
+def table(*values: object, name: str = "id") -> Tables:
+    return Tables(pa.table({name: list(values)}))
+
+
+def deliver(contents: Iterable[Content | None]) -> list[Delivery | None]:
+    """Return what batches become; each is taken out at once, as dlt does."""
+    number, found = 0, list[Delivery | None]()
+    given = list[Delivery | None]()
+    for content in contents:
+        if content is None:
+            given.append(None)
+            continue
+        number += 1
+        batch = Rows(number, 0, SCHEMA, [], None, None, 0, len(content))
+        given.append(Delivery(SYNC, SHAPE, [batch], content, sequence=number, rows=len(content)))
+    for each in joined(iter(given), Decoders().hold):
+        found.append(each)
+    return found
+
+
+def shown(deliveries: Iterable[Delivery | None]) -> list[object]:
+    return [
+        each and (each.content.root["id"].to_pylist() if isinstance(each.content, Tables) else each.content)
+        for each in deliveries
+    ]
+
+
+@pytest.mark.usefixtures("small")
+def test_tables_are_joined_until_they_make_a_row_group() -> None:
+    found = deliver([table(1, 2), table(3), table(4), table(5)])
+
+    assert shown(found) == [[1, 2, 3, 4], [5]]
+    assert [(d.rows, d.sequence, [b.number for b in d.batches]) for d in found if d] == [
+        (4, 3, [1, 2, 3]),
+        (1, 4, [4]),
+    ]
+
+
+def test_rows_go_alone_and_after_what_came_before_them() -> None:
+    found = deliver([table(1), [{"id": 2}], table(3)])
+
+    assert shown(found) == [[1], [{"id": 2}], [3]]
+
+
+def test_tables_of_other_columns_are_not_joined() -> None:
+    found = deliver([table(1), Tables(pa.table({"id": [2], "new": ["a"]}))])
+
+    assert shown(found) == [[1], [2]]
+
+
+def test_what_is_fresh_waits_while_other_streams_have_their_turn() -> None:
+    found = deliver([table(1), None, table(2)])
+
+    assert shown(found) == [None, [1, 2]]
+
+
+def test_what_has_waited_long_goes_before_another_stream_has_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "_PATIENCE_S", -1.0)
+
+    found = deliver([table(1), None, table(2)])
+
+    assert shown(found) == [[1], None, [2]]
+
+
+def test_nothing_waits_when_other_streams_have_taken_the_room() -> None:
+    others = Decoders()
+    others.hold(1 << 40)
+    given = (Delivery(SYNC, SHAPE, [], table(n)) for n in range(2))
+
+    assert shown(joined(given, others.hold)) == [[0], [1]]
+
+
+def test_room_is_given_back_also_by_a_stream_that_is_closed() -> None:
+    held: list[int] = []
+    given = iter([Delivery(SYNC, SHAPE, [], table(1)), None])
+
+    def hold(more: int) -> bool:
+        held.append(more)
+        return True
+
+    waiting = joined(given, hold)
+    assert next(waiting) is None
+    waiting.close()  # type: ignore[attr-defined]  # a generator, as every iterator of ours
+
+    assert sum(held) == 0
+    assert held[0] > 0
+
+
+def test_child_tables_are_joined_with_their_parents() -> None:
+    def with_child(value: int) -> Tables:
+        child = ChildTable(("tags",), None, pa.table({"value": [value]}), pa.array([0]), pa.array([0]))
+        return Tables(pa.table({"id": [value]}), (child,))
+
+    (found,) = deliver([with_child(1), with_child(2)])
+
+    assert found is not None
+    assert isinstance(found.content, Tables)
+    assert found.content.children[0].table["value"].to_pylist() == [1, 2]
