@@ -6,6 +6,7 @@ reads no file; the variables it refers to are those it was given.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,13 +14,13 @@ from pathlib import Path
 from dlt_singer._types import JSON
 from dlt_singer.config import store
 from dlt_singer.config.definition import define
-from dlt_singer.config.grammar import check_value, project_form
+from dlt_singer.config.grammar import KINDS, check_value, project_form
 from dlt_singer.config.interpolation import Scope, render
 from dlt_singer.config.layers import Settings
 from dlt_singer.config.partitions import partition_of, split_name
 from dlt_singer.config.plugin import Plugin
-from dlt_singer.config.secret import Setting, mask, reveal
-from dlt_singer.errors import UnknownPluginError, did_you_mean
+from dlt_singer.config.secret import Setting, mask, reveal, secret_strings
+from dlt_singer.errors import ConfigError, UnknownPluginError, did_you_mean
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -145,6 +146,15 @@ class Project:
         value = render(self.settings.get(key), key, self.scope)
         check_value(value, project_form[key], key)
         return value
+
+    def secret_values(self) -> frozenset[str]:
+        """Return every string of the project's own keys that no log must show, those of its store among them."""
+        found: set[str] = set()
+        for key in self.settings.keys() - set(KINDS):
+            # What refers to a variable that is not set has nothing to hide.
+            with contextlib.suppress(ConfigError):
+                found.update(secret_strings({key: render(self.settings[key], key, self.scope)}))
+        return frozenset(found)
 
     def public_settings(self) -> dict[str, JSON]:
         """Return everything the environment says, for display, with `***` for secrets."""

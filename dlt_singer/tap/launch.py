@@ -41,7 +41,7 @@ def start(plugin: Plugin, project: Project, arguments: Arguments) -> tuple[Guard
     options, files = _files(arguments.files or {})
     log = StderrLog(
         plugin.name,
-        plugin.secret_values(),
+        plugin.secret_values() | project.secret_values(),
         log_path(project, new_id(plugin.name)),
         lambda path: keep(path, project),
     )
