@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from dlt_singer._types import JSONObject
+from dlt_singer._types import JSON, JSONObject
 from dlt_singer.config.documents import parse_document
 from dlt_singer.config.environments import DEFAULT
 from dlt_singer.errors import ConfigError
@@ -59,6 +59,58 @@ def with_tap(text: str, file: Path, name: str, tap: JSONObject, comments: Sequen
             f"Add it yourself, below `{DEFAULT}:` and `taps:`\n{lines}",
         )
     return changed
+
+
+def with_secrets(text: str, file: Path, keys: Sequence[str], values: Mapping[str, JSON]) -> str:
+    r"""Return the text of a YAML file with some values set below a path of keys; its other lines stay if they can.
+
+    Args:
+        text: The file's text; may be empty.
+        file: Its name.
+        keys: The path.
+        values: What is set there.
+
+    Raises:
+        ConfigError: The text is no document.
+
+    Example:
+        >>> print(with_secrets("a:  # ours\n  b: 1\n", Path("alto.secrets.yaml"), ["a"], {"b": "x", "c": 2}))
+        a:  # ours
+          b: "x"
+          c: 2
+        <BLANKLINE>
+    """
+    before = parse_document(text, file) if text.strip() else {}
+    wanted = _with_values(before, keys, values)
+    try:
+        changed = _set_in_place(text, keys, values)
+        if parse_document(changed, file) == wanted:
+            return changed
+    except (ConfigError, yaml.YAMLError):
+        pass
+    return yaml.safe_dump(wanted, sort_keys=False, allow_unicode=True)
+
+
+def _with_values(document: object, keys: Sequence[str], values: Mapping[str, JSON]) -> dict[str, object]:
+    below = dict(document) if isinstance(document, Mapping) else {}
+    if not keys:
+        return {**below, **values}
+    return {**below, keys[0]: _with_values(below.get(keys[0]), keys[1:], values)}
+
+
+def _set_in_place(text: str, keys: Sequence[str], values: Mapping[str, JSON]) -> str:
+    for key, value in values.items():
+        node: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader) if text.strip() else None
+        for name in keys:
+            node = _child(node, name)
+        if node is None:
+            return ""
+        old, new = _child(node, key), json.dumps(value)
+        if old is None:
+            text = _inserted(text.splitlines(), node, [f"{' ' * _column(node, 0)}{key}: {new}"])
+        else:
+            text = f"{text[: old.start_mark.index]}{new}{text[old.end_mark.index :]}"
+    return text
 
 
 def _extended(document: Mapping[str, object], name: str, tap: JSONObject) -> Mapping[str, object]:

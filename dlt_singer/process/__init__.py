@@ -45,6 +45,7 @@ class Command:
         cwd: Working directory.
         files: Name to text; written 0600 into the run directory (0700), removed however the run ends.
         grace_s: Seconds between SIGTERM and SIGKILL once the run is stopped.
+        kept: Those of `files` whose text is wanted at the end, if the child has changed it.
     """
 
     argv: Sequence[str]
@@ -52,6 +53,7 @@ class Command:
     cwd: Path
     files: Mapping[str, str] = field(default_factory=dict, repr=False)
     grace_s: float = 0.5
+    kept: Sequence[str] = ()
 
 
 class GuardedProcess:
@@ -60,6 +62,7 @@ class GuardedProcess:
     Args:
         command: What to run.
         on_stderr: Called in a thread of its own with each line of stderr, without its line end.
+        on_changed: Called at the end with the name and text of each file of `kept` that the child has changed.
 
     Example:
         >>> command = Command(["echo", "hello"], env={"PATH": os.defpath}, cwd=Path.cwd())
@@ -68,8 +71,14 @@ class GuardedProcess:
         (b'hello\n', 0)
     """
 
-    def __init__(self, command: Command, on_stderr: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        command: Command,
+        on_stderr: Callable[[str], None],
+        on_changed: Callable[[str, str], None] = lambda *_: None,
+    ) -> None:
         self._name = command.argv[0]
+        self._on_changed = on_changed
         self._told: list[Mapping[str, object]] = []
         self._guard, self._events = _start_guard()
         # The casts are for the type checker: all three pipes were asked for.
@@ -153,6 +162,9 @@ class GuardedProcess:
             self._events.close()
             if self._told and not self._told[-1].keys() & {"ended", "failed"}:
                 _clear_up(self._told[-1])
+            elif self._told:
+                for name, text in cast("Mapping[str, str]", self._told[-1].get("changed", {})).items():
+                    self._on_changed(name, text)
         self._drain.join(_STDERR_PATIENCE_S)
 
     def _tell(self, command: Command) -> None:
@@ -161,6 +173,7 @@ class GuardedProcess:
             "env": {**command.env},
             "cwd": str(command.cwd),
             "files": {**command.files},
+            "kept": [*command.kept],
             "grace_s": command.grace_s,
         }
         # If the guard is gone already, `wait` says so better than a broken pipe does.

@@ -26,6 +26,8 @@ RUN_DIR = "{run_dir}"
 _PR_SET_CHILD_SUBREAPER = 36
 _REAP_LIMIT_S = 2.0
 _READ_BYTES = 1 << 16
+_KEPT_BYTES = 1 << 14
+"""Written as JSON, it fits a pipe that nobody reads yet."""
 _POLITE_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -36,6 +38,7 @@ class Spec(TypedDict):
     env: dict[str, str]
     cwd: str
     files: dict[str, str]
+    kept: list[str]
     grace_s: float
 
 
@@ -68,8 +71,10 @@ def _guard(spec: Spec, control: int, children: int, events: TextIO) -> dict[str,
             status = _wait(pid, control, children)
         finally:
             status_when_stopped = _end(pid, spec["grace_s"])
+        changed = {name: text for name in spec["kept"] if (text := _read(directory, name)) != spec["files"][name]}
     status = status_when_stopped if status is None else status
-    return {"ended": -signal.SIGKILL if status is None else os.waitstatus_to_exitcode(status)}
+    code = -signal.SIGKILL if status is None else os.waitstatus_to_exitcode(status)
+    return {"ended": code, "changed": {name: text for name, text in changed.items() if text is not None}}
 
 
 @contextlib.contextmanager
@@ -84,6 +89,17 @@ def _run_dir(files: dict[str, str]) -> Iterator[str]:
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _read(directory: str, name: str) -> str | None:
+    """Return a file as the tap has left it, None if it is gone, no file, or too much for the pipe of events."""
+    try:
+        fd = os.open(os.path.join(directory, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(fd, "rb") as file:
+            content = file.read(_KEPT_BYTES + 1)
+        return content.decode() if len(content) <= _KEPT_BYTES else None
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 @contextlib.contextmanager

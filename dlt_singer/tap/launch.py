@@ -16,9 +16,12 @@ from pathlib import Path
 from dlt_singer._types import JSON
 from dlt_singer.config import Plugin, Project
 from dlt_singer.process import RUN_DIR, Command, GuardedProcess
+from dlt_singer.tap import rotation
 from dlt_singer.tap.executable import LOCAL, executable_of
 from dlt_singer.tap.log import StderrLog
 from dlt_singer.tap.logs import keep, log_path, new_id
+
+CONFIG = "--config"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +41,14 @@ def start(plugin: Plugin, project: Project, arguments: Arguments) -> tuple[Guard
     """Start the tap, building it first if need be; whoever called ends the process and closes the log."""
     _hide_from_git(project.root / LOCAL)
     argv, env = executable_of(plugin, project)
-    options, files = _files(arguments.files or {})
+    documents = dict(arguments.files or {})
+    config = documents.get(CONFIG)
+    if config is not None:
+        documents[CONFIG] = rotation.current(plugin, project, config)
+    options, files = _files(documents)
     log = StderrLog(
         plugin.name,
-        plugin.secret_values() | project.secret_values(),
+        plugin.secret_values() | project.secret_values() | rotation.new_secrets(config, documents.get(CONFIG)),
         log_path(project, new_id(plugin.name)),
         lambda path: keep(path, project),
     )
@@ -50,8 +57,9 @@ def start(plugin: Plugin, project: Project, arguments: Arguments) -> tuple[Guard
         env={**os.environ, **env, **plugin.resolved_environment()},
         cwd=project.root,
         files=files,
+        kept=[_name(CONFIG)] if config is not None else [],
     )
-    return GuardedProcess(command, log), log
+    return GuardedProcess(command, log, lambda _, text: rotation.keep(plugin, project, config, text)), log
 
 
 @contextlib.contextmanager
@@ -79,7 +87,11 @@ def _files(documents: Mapping[str, JSON]) -> tuple[list[str], dict[str, str]]:
     options: list[str] = []
     files: dict[str, str] = {}
     for option, document in documents.items():
-        name = f"{option.removeprefix('--')}.json"
+        name = _name(option)
         options += [option, f"{RUN_DIR}/{name}"]
         files[name] = json.dumps(document)
     return options, files
+
+
+def _name(option: str) -> str:
+    return f"{option.removeprefix('--')}.json"

@@ -550,3 +550,30 @@ def test_fifty_runs_leave_no_descriptor_no_thread_and_no_zombie(stage: Stage) ->
 
     assert held() == before
     assert stage.run_dirs() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("file.write_text('{}')", [("a.json", "{}")]),
+        ("", []),
+        ("file.unlink()", []),
+        ("file.unlink(); file.symlink_to('/etc/passwd')", []),
+        ("file.write_text('x' * 100_000)", []),
+        ("file.write_bytes(bytes([255]))", []),
+    ],
+    ids=["changed", "as it was", "removed", "a link elsewhere", "too much", "no text"],
+)
+def test_a_file_that_the_child_has_changed_is_told_at_the_end(
+    stage: Stage, change: str, told: list[tuple[str, str]]
+) -> None:
+    heard: list[tuple[str, str]] = []
+    script = f"import sys, pathlib; file = pathlib.Path(sys.argv[1]); {change}"
+    argv = [sys.executable, "-c", script, f"{RUN_DIR}/a.json"]
+    command = Command(argv, ENV, stage.directory, {"a.json": "1", "b.json": "2"}, kept=["a.json"])
+
+    process = GuardedProcess(command, stage.stderr.append, lambda name, text: heard.append((name, text)))
+    code = process.wait()
+    process.stop()
+
+    assert (code, heard) == (0, told)
