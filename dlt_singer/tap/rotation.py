@@ -93,9 +93,10 @@ def _write(plugin: Plugin, project: Project, changes: Mapping[str, JSON]) -> Pat
     found = next((file for name in _FILES if (file := project.root / name).exists()), project.root / _FILES[-1])
     # A link, as to a mounted secret, is followed.
     file = found.resolve()
+    place = ("partitions", plugin.partition) if plugin.partition else ("config",)
     with _locked(project.root):
         text = file.read_text(encoding="utf-8") if file.exists() else ""
-        changed = with_secrets(text, file, (project.env, "taps", plugin.name, "config"), changes)
+        changed = with_secrets(text, file, (project.env, "taps", plugin.tap_name, *place), changes)
         partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
         try:
             with os.fdopen(

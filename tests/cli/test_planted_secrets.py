@@ -14,6 +14,8 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 import yaml
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from dlt_singer.testing import CRASH, NOISE, STDERR, WAIT, FakeTap, Step, record, schema, state
@@ -112,7 +114,7 @@ class Watch:
 
 
 @pytest.fixture
-def tap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeTap:
+def tap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeTap]:
     """A tap with secrets everywhere."""
     config = {
         "api_token": KINDS["config"],
@@ -149,7 +151,11 @@ def tap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeTap:
     monkeypatch.setenv("SOURCES__SINGER__TAP_FAKE__CONFIG__SINGER_PASSWORD", KINDS["SOURCES__ variable"])
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    return tap
+    # dlt reads its files once in a process.
+    Container()[PluggableRunContext].reload_providers()
+    yield tap
+    (tmp_path / ".dlt" / "secrets.toml").unlink()
+    Container()[PluggableRunContext].reload_providers()
 
 
 def test_no_secret_is_left_on_disk_on_a_screen_or_in_arguments(

@@ -97,6 +97,19 @@ def test_what_else_stands_in_the_file_stays(project: Path, pipeline: dlt.Pipelin
     assert file.read_text() == before.replace("token-0", '"token-2"') + "        expires_in: 60\n"
 
 
+def test_a_partition_keeps_its_own(project: Path, pipeline: dlt.Pipeline) -> None:
+    document = yaml.safe_load((project / "alto.yaml").read_text())
+    document["default"]["taps"]["tap-x"]["partitions"] = {"eu": {"refresh_token": "token-5"}, "us": {}}
+    (project / "alto.yaml").write_text(yaml.safe_dump(document))
+
+    pipeline.run(singer("tap-x", partition="eu", project_dir=project))
+
+    secrets = yaml.safe_load((project / "alto.secrets.yaml").read_text())
+    assert secrets["default"]["taps"] == {
+        "tap-x": {"partitions": {"eu": {"refresh_token": "token-7", "expires_in": 60}}}
+    }
+
+
 def test_a_setting_that_comes_from_above_the_files_is_warned_about(
     project: Path, pipeline: dlt.Pipeline, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
