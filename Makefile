@@ -75,6 +75,7 @@ drills: $(VENV)/.test ## Kill pipelines and taps two hundred times, on a disk an
 	$(BIN)/python -m tests.drills.resume
 	$(BIN)/python -m tests.drills.resume --markers
 	CONFORMANCE="every way" $(BIN)/python -m pytest tests/conformance
+	MACHINES_STREAMS=8 $(BIN)/python -m pytest tests/dagster/test_many_machines.py
 
 .PHONY: lock
 lock: ## Pin all dependencies anew, at their newest and at their lowest (needs uv)

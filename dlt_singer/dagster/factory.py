@@ -19,7 +19,7 @@ from dlt_singer.dagster.naming import snake_case
 from dlt_singer.dagster.streams import StreamAsset, stream_asset
 from dlt_singer.dagster.translator import SingerTranslator
 from dlt_singer.errors import SelectionError
-from dlt_singer.source.definition import Definition
+from dlt_singer.source.definition import Definition, definitions
 from dlt_singer.source.overlay import project_of, tap_of
 
 _REFRESHES = ("drop_sources", "drop_resources", "drop_data")
@@ -80,7 +80,7 @@ def singer_assets(  # noqa: PLR0913 - what to load and where to, by keyword
     """Return the streams of a tap as assets.
 
     Args:
-        tap: The tap's name in `alto.yaml`.
+        tap: The tap's name in `alto.yaml`. The assets of one with `partitions` have partitions of these names.
         destination: Where to load, as `dlt.pipeline` takes it; by default dlt's configuration says.
         dataset_name: The dataset; by default the tap's `load_path`, else its name.
         pipeline_name: The pipeline, by default named like the tap; followed by the stream's name if each has one.
@@ -116,15 +116,18 @@ def singer_assets(  # noqa: PLR0913 - what to load and where to, by keyword
         "metadata": metadata,
     }
     # To define assets is no occasion to start a tap; a step may ask it what it has.
-    definition = Definition(tap_of(tap, env, project_dir, {**arguments, "discover": False}))
-    chosen = definition.streams([streams] if isinstance(streams, str) else streams)
-    dataset = dataset_name or definition.tap.plugin.load_path or identifier(tap)
+    found = tap_of(tap, env, project_dir, {**arguments, "discover": False})
+    asked = [streams] if isinstance(streams, str) else streams
+    chosen: dict[str, Definition] = {}
+    for definition in definitions(found):
+        chosen = dict.fromkeys(definition.streams(asked), definition) | chosen
+    dataset = dataset_name or found.plugin.load_path or identifier(tap)
     options = resource_options or {}
     assets = [
         stream_asset(
             definition, stream, dataset, _kind(destination), table=options.get(stream, {}).get("table_name")
         )
-        for stream in chosen
+        for stream, definition in chosen.items()
     ]
     source_options = {**arguments, "env": env, "project_dir": project_dir, "resource_options": resource_options}
     made: list[dg.AssetsDefinition] = []
@@ -140,6 +143,7 @@ def singer_assets(  # noqa: PLR0913 - what to load and where to, by keyword
             pipeline_options=pipeline_options or {},
             source_options=source_options,
             count_rows=count_rows,
+            partitions=tuple(found.plugin.partitions),
         )
         made.append(_definition(load, [spec for spec, _ in specs], asset_options))
     return made
@@ -178,12 +182,17 @@ def _definition(load: StreamLoad, specs: Sequence[dg.AssetSpec], options: Mappin
         "(drop_data).",
     )
 
+    # With a limit of 1, two runs never load into one pipeline at the same time; a partition has one of its own.
+    apart = (
+        {"partitions_def": dg.StaticPartitionsDefinition(load.partitions)}
+        if load.partitions
+        else {"pool": load.pipeline_name}
+    )
     arguments = {
         "name": load.pipeline_name,
         "can_subset": len(specs) > 1,
         "config_schema": {"refresh": refresh},
-        # With a limit of 1, two runs never load into one pipeline at the same time.
-        "pool": load.pipeline_name,
+        **apart,
         **options,
     }
     # Dagster refuses the postponed annotations that `load.run` itself has.

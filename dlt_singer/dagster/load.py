@@ -13,6 +13,8 @@ from typing import Any
 
 import dagster as dg
 
+from dlt_singer.config import partition_name
+from dlt_singer.dagster.naming import snake_case
 from dlt_singer.errors import SingerError, reason_of
 
 
@@ -30,6 +32,7 @@ class StreamLoad:
         pipeline_options: Further arguments of `dlt.pipeline`.
         source_options: Further arguments of `singer`.
         count_rows: Whether tables are counted after the load.
+        partitions: Those of the tap, of which a run loads one, as a pipeline of its own.
     """
 
     tap: str
@@ -41,6 +44,7 @@ class StreamLoad:
     pipeline_options: Mapping[str, Any] = field(default_factory=dict)
     source_options: Mapping[str, Any] = field(default_factory=dict)
     count_rows: bool = False
+    partitions: tuple[str, ...] = ()
 
     def run(self, context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
         """Load the selected streams.
@@ -59,13 +63,18 @@ class StreamLoad:
         from dlt_singer.dagster.report import Report
         from dlt_singer.source import run, singer
 
+        partition = context.partition_key if self.partitions else None
         asked = {key: stream for key, stream in self.streams.items() if key in context.selected_asset_keys}
         try:
             source = singer(
-                self.tap, streams=list(asked.values()), name=self.source_name, **dict(self.source_options)
+                self.tap,
+                streams=list(asked.values()),
+                name=_name_of(self.source_name, partition),
+                partition=partition,
+                **dict(self.source_options),
             )
             pipeline = dlt.pipeline(
-                self.pipeline_name,
+                _name_of(self.pipeline_name, partition),
                 destination=self.destination,
                 dataset_name=self.dataset_name,
                 **self.pipeline_options,
@@ -73,7 +82,7 @@ class StreamLoad:
             if pipeline.config.restore_from_destination:
                 # What a worker with an empty disk starts from; the run would restore it, too late to be told.
                 pipeline.sync_destination()
-            report = Report(pipeline, source, self.tap, list(asked.values()))
+            report = Report(pipeline, source, partition_name(self.tap, partition), list(asked.values()))
             info = run(pipeline, source, refresh=context.op_execution_context.op_config.get("refresh"))
         except Exception as failure:
             reason = reason_of(failure)
@@ -97,3 +106,7 @@ class StreamLoad:
                 **({"remedy": reason.remedy} if reason.remedy else {}),
             },
         )
+
+
+def _name_of(name: str, partition: str | None) -> str:
+    return name if partition is None else snake_case(f"{name}_{partition}")

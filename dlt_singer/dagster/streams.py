@@ -72,7 +72,7 @@ def stream_asset(  # noqa: PLR0913 - two of them by keyword
     entry = selection.catalog.by_id.get(stream) if selection else None
     hints = _hints(definition, entry) if entry else None
     return StreamAsset(
-        tap.name,
+        tap.plugin.tap_name,
         stream,
         dataset,
         snake_case(table or stream),

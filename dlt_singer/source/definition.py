@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 
 from dlt_singer._types import JSON
 from dlt_singer.catalog import Selection, Stream, users_keys
-from dlt_singer.errors import DiscoveryNeededError, SelectionError, UnknownStreamError, did_you_mean
+from dlt_singer.errors import (
+    DiscoveryNeededError,
+    NotSupportedError,
+    SelectionError,
+    UnknownStreamError,
+    did_you_mean,
+)
 from dlt_singer.mirror import Reservoir
 from dlt_singer.session.slots import Group, Slot, split
 from dlt_singer.session.stream_schema import StreamOptions
@@ -270,6 +276,26 @@ class Definition:
     def _entry(self, stream: str) -> Stream | None:
         selection = self._selection
         return None if selection is None else selection.catalog.by_id.get(stream)
+
+
+def definitions(tap: Tap, *, refresh_catalog: bool = False) -> list[Definition]:
+    """Return what one source reads of a tap: each of its partitions, the tap itself if it has none.
+
+    Args:
+        tap: The tap.
+        refresh_catalog: Discover anew, once, even if the catalog is kept.
+
+    Raises:
+        NotSupportedError: What had ended of one partition would have to be loaded without the others.
+    """
+    parts = tap.partitions
+    if keeps_completed(tap) and len(parts) > 1:
+        raise NotSupportedError(
+            f"`on_error: keep_completed` of {tap.name} is for one partition at a time: all of them are one load.",
+            "Load them one by one, or set `on_error: fail`.",
+        )
+    turns = Turns(max(tap.plugin.parallel, 1)) if len(parts) > 1 else None
+    return [Definition(part, refresh_catalog=refresh_catalog, turns=turns) for part in parts]
 
 
 def _overrides(schemas: Mapping[str, Mapping[str, JSON]], stream: str) -> dict[str, JSON]:

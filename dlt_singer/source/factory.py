@@ -14,15 +14,12 @@ from dlt.extract.source import DltSource
 
 from dlt_singer._types import JSON
 from dlt_singer.config import partition_name
-from dlt_singer.errors import NotSupportedError, SelectionError, UnknownStreamError, did_you_mean
-from dlt_singer.source.definition import Definition
+from dlt_singer.errors import SelectionError, UnknownStreamError, did_you_mean
+from dlt_singer.source.definition import Definition, definitions
 from dlt_singer.source.extract import own_steps
-from dlt_singer.source.keeping import keeps_completed
 from dlt_singer.source.overlay import tap_of
-from dlt_singer.source.partitions import Turns
 from dlt_singer.source.resource import stream_resource
 from dlt_singer.source.wide_schema import widened
-from dlt_singer.tap import Tap
 
 _MANY_STREAMS = 500
 
@@ -106,26 +103,6 @@ def singer(  # noqa: PLR0913 - alto's arguments, and ours by keyword
     }
     source_name = name or normalize_schema_name(tap.plugin.tap_name)
     return source_of(chosen, source_name, resource_options or {}, source_kwargs)
-
-
-def definitions(tap: Tap, *, refresh_catalog: bool = False) -> list[Definition]:
-    """Return what one source reads of a tap: each of its partitions, the tap itself if it has none.
-
-    Args:
-        tap: The tap.
-        refresh_catalog: Discover anew, once, even if the catalog is kept.
-
-    Raises:
-        NotSupportedError: What had ended of one partition would have to be loaded without the others.
-    """
-    parts = tap.partitions
-    if keeps_completed(tap) and len(parts) > 1:
-        raise NotSupportedError(
-            f"`on_error: keep_completed` of {tap.name} is for one partition at a time: all of them are one load.",
-            "Load them one by one, or set `on_error: fail`.",
-        )
-    turns = Turns(max(tap.plugin.parallel, 1)) if len(parts) > 1 else None
-    return [Definition(part, refresh_catalog=refresh_catalog, turns=turns) for part in parts]
 
 
 def discover(source: str, env: str | None = None, *, project_dir: str | Path | None = None) -> tuple[str, ...]:

@@ -22,20 +22,21 @@ from dlt_singer.testing import FakeTap
 
 ROOT = Path(__file__).parents[2]
 STAGE = Path(__file__).with_name("stage.py")
+EXTRAS = "dagster,duckdb,s3"
 
 Dagster = Callable[..., Any]
 
 
 @pytest.fixture(scope="session")
 def environment() -> Path:
-    """The `bin` directory of an environment with this project, Dagster and dagster-dlt."""
+    """The `bin` directory of an environment with this project, Dagster, dagster-dlt and what S3 needs."""
     constraints = ROOT / "constraints" / "latest.txt"
-    what = (ROOT / "pyproject.toml").read_bytes() + constraints.read_bytes() + sys.version.encode()
+    what = (ROOT / "pyproject.toml").read_bytes() + constraints.read_bytes() + f"{sys.version} {EXTRAS}".encode()
     place = ROOT / ".cache" / f"dagster-{hashlib.sha256(what).hexdigest()[:12]}"
     place.parent.mkdir(exist_ok=True)
     with FileLock(place.with_suffix(".lock")):
         if not (place / "ready").exists():
-            install: list[str | Path] = [ROOT / "scripts" / "install", place, "dagster,duckdb", constraints]
+            install: list[str | Path] = [ROOT / "scripts" / "install", place, EXTRAS, constraints]
             subprocess.run(install, cwd=ROOT, check=True, env={**os.environ, "PYTHON": sys.executable})
             (place / "ready").touch()
     return place / "bin"

@@ -32,13 +32,19 @@ def materialize(
     definitions: Any,  # noqa: ANN401 - Definitions, or assets
     *selection: str,
     config: dict[str, Any] | None = None,
+    partition: str | None = None,
 ) -> dict[str, Any]:
     """Materialise assets in this process, and tell what Dagster's events say."""
     assets = definitions.assets if isinstance(definitions, dg.Definitions) else definitions
     ops = {each.op.name: {"config": config} for each in assets} if config else {}
     chosen = dg.AssetSelection.assets(*(key.split("/") for key in selection)) if selection else None
     outcome = dg.materialize(
-        assets, selection=chosen, instance=instance, run_config={"ops": ops}, raise_on_error=False
+        assets,
+        selection=chosen,
+        instance=instance,
+        run_config={"ops": ops},
+        partition_key=partition,
+        raise_on_error=False,
     )
     return told(outcome.success, outcome.all_events)
 

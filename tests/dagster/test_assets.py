@@ -259,6 +259,33 @@ def test_with_a_step_for_each_stream_each_has_a_pipeline_that_lives_without_a_di
     assert sorted(streams_of(sync) for sync in project.syncs) == [["orders"], ["orders"], ["users"], ["users"]]
 
 
+def test_partitions_of_a_tap_are_partitions_of_its_assets_each_with_a_pipeline_of_its_own(
+    project: FakeTap, dagster: Dagster
+) -> None:
+    project.configure(partitions={"eu": {"account": 1}, "us": {"account": 2}})
+    dlt_singer.discover("tap-fake", project_dir=project.project_dir)
+
+    result = dagster(
+        DEFINE
+        + """
+assets = define()
+loaded = [materialize(assets, partition=key) for key in ("us", "eu", "us")]
+result = {
+    "keys": [key.path for key in assets.resolve_all_asset_keys()],
+    "partitions": list(assets.assets[0].partitions_def.get_partition_keys()),
+    "pipelines": [each["assets"]["raw/users"]["pipeline"] for each in loaded],
+    "from": [each["assets"]["raw/users"]["bookmark_from"] for each in loaded],
+}
+"""
+    )
+
+    assert sorted(result["keys"]) == [["raw", "orders"], ["raw", "users"]]
+    assert result["partitions"] == ["eu", "us"]
+    assert result["pipelines"] == ["tap_fake_us", "tap_fake_eu", "tap_fake_us"]
+    assert result["from"] == [None, None, {"value": 2}]
+    assert [sync["config"]["account"] for sync in project.syncs] == [2, 1, 2]
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
