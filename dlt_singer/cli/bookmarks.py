@@ -59,6 +59,6 @@ def parsed(text: str, what: str) -> JSON:
     """Return the JSON in a text that a person gave."""
     try:
         value: JSON = json.loads(text)
-    except ValueError as err:
+    except (ValueError, RecursionError) as err:
         raise UsageError(f"There is no JSON in {what}: {err}.") from None
     return value

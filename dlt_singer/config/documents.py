@@ -23,6 +23,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+_MOST_VALUES = 1_000_000
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 # YAML's own words: a single character (`':'`, `'\t'`) or the name of a token (`'<block end>'`).
 _HARMLESS = re.compile(r".(\\?.|<[a-z ]+>).")
@@ -57,7 +58,31 @@ def parse_document(text: str, file: Path) -> dict[str, Setting]:
     Raises:
         ConfigError: The text is not of that format, or its top level is no mapping.
     """
-    document = _parse(text, file)
+    try:
+        document = _parse(text, file)
+        _refuse_bombs(document, file)
+        return _mapping(document, file)
+    except RecursionError:
+        raise ConfigError(f"{file} cannot be read: it is nested too deeply.", "Correct the file.") from None
+
+
+def _refuse_bombs(document: object, file: Path) -> None:
+    """Refuse what YAML's aliases make large: a few lines may stand for more values than there is memory."""
+    sizes: dict[int, int] = {}
+
+    def size(value: object) -> int:
+        if id(value) not in sizes:
+            inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+            sizes[id(value)] = 1 + sum(map(size, inner))
+        return sizes[id(value)]
+
+    if size(document) > _MOST_VALUES:
+        raise ConfigError(
+            f"{file} holds more than {_MOST_VALUES:,} values, its aliases written out.", "Use fewer aliases."
+        )
+
+
+def _mapping(document: object, file: Path) -> dict[str, Setting]:
     if document is None:
         return {}
     if not isinstance(document, Mapping):
@@ -86,6 +111,8 @@ def _parse(text: str, file: Path) -> object:
         problem = line + _QUOTED.sub(_unless_harmless, err.problem or "it is no YAML")
     except yaml.YAMLError:
         problem = "it is no YAML"
+    except (ValueError, OverflowError):
+        problem = "it holds a number or a time that is none"
     raise ConfigError(f"{file} cannot be read: {problem}.", "Correct the file.")
 
 

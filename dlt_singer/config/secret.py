@@ -174,7 +174,7 @@ def _parts(text: str) -> Iterator[str]:
     if text.lstrip().startswith("{"):
         try:
             document = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         yield from secret_strings(document)
     else:

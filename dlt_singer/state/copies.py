@@ -92,7 +92,7 @@ def read_copy(store: Store, copy: StateCopy) -> JSON:
     text = store.read(copy.key)
     try:
         value: JSON = json.loads(text or b"")
-    except ValueError:
+    except (ValueError, RecursionError):
         raise StorageError(f"The copy '{copy.key}' in {store.url} is no JSON.", "Choose another one.") from None
     return value
 

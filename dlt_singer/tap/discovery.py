@@ -146,7 +146,7 @@ def _ask(plugin: Plugin, project: Project, about: About) -> bytes:
 def _parsed(text: bytes, what: str, remedy: str) -> Catalog:
     try:
         return Catalog.parse(_document(text.decode("utf-8-sig")))
-    except ValueError as err:
+    except (ValueError, RecursionError) as err:
         raise DiscoveryError(
             f"{what} is no catalog ({len(text)} bytes, not valid JSON: {type(err).__name__}).", remedy
         ) from None
@@ -157,9 +157,9 @@ def _document(text: str) -> JSON:
     try:
         whole: JSON = json.loads(text)
         return whole
-    except ValueError:
+    except (ValueError, RecursionError):
         for start in _OBJECT_START.finditer(text):
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, RecursionError):
                 document, _ = json.JSONDecoder().raw_decode(text, start.end() - 1)
                 if "streams" in document:
                     return cast("JSON", document)

@@ -6,6 +6,7 @@ import itertools
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -83,6 +84,35 @@ def test_where_the_output_is_cut_into_chunks_changes_no_message(data: st.DataObj
 
     assert lines_of(found) == lines_of(messages(output))
     assert len(lines_of(found)) == sum(line.startswith(b"{") for line in lines)
+
+
+PARTS = st.sampled_from([
+    record(1), STATE, b"\n", b"{", b"}", b'"', b"\xff", b"\xef\xbb\xbf", b"\x00", b"NaN", b"\r\n",
+    b"[" * 5_000, b'{"a":' * 5_000, b'{"type": "RECORD", "stream": "users", "record": ',
+    b'{"type": "SCHEMA", "stream": ', b'"type": "STATE"',
+]) | st.binary(max_size=8)  # fmt: skip
+
+
+@given(st.lists(PARTS, max_size=12).map(b"".join), st.lists(st.integers(0, 200), max_size=8))
+def test_any_output_is_messages_or_refused_at_a_line_of_it_however_it_is_cut(
+    output: bytes, cuts: list[int]
+) -> None:
+    def said(chunks: Sequence[bytes]) -> object:
+        try:
+            return lines_of(list(run_of(chunks)))
+        except TapProtocolError as err:
+            return err.reason
+
+    at = sorted(min(cut, len(output)) for cut in cuts)
+    chunks = [output[start:end] for start, end in zip([0, *at], [*at, len(output)], strict=True)]
+
+    whole = said([output])
+
+    assert said(chunks) == whole
+    if isinstance(whole, str):
+        number = re.search(r"line (\d+)", whole)
+        assert number is not None
+        assert 1 <= int(number[1]) <= output.count(b"\n") + 1
 
 
 def test_a_moment_without_output_is_idle_and_cuts_nothing() -> None:
