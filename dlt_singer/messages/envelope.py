@@ -98,7 +98,11 @@ def parse_line(line: bytes) -> Line:
         'users'
     """
     try:
-        return _envelope.decode(line)
+        message = _envelope.decode(line)
+        if not isinstance(message, Record):
+            # The decoder does not look into `Raw`. Of records those who decode them do.
+            line.decode()
+        return message
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _parse_leniently(line)
 

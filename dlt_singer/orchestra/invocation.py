@@ -26,9 +26,10 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from dlt_singer.errors import ConfigError, SelectionError, SingerError, UnknownStreamError, reason_of
 from dlt_singer.orchestra.arguments import Arguments, parse_arguments
 from dlt_singer.orchestra.outputs import explain, outputs_of, publish
-from dlt_singer.orchestra.turns import duckdb_file, is_named_after, locks_of, take
+from dlt_singer.orchestra.turns import duckdb_file, is_named_after, locks_of
 from dlt_singer.source import run
 from dlt_singer.source.extract import definitions_of
+from dlt_singer.source.turns import take
 from dlt_singer.tap import announce
 
 FAILED = 1

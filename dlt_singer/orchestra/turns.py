@@ -1,7 +1,7 @@
 """Invocations on one machine take turns where two at once would spoil each other's work.
 
-In: a pipeline. Out: the DuckDB file it loads into, and locks: one per pipeline, because its working directory is
-shared by name, and one per DuckDB file, which has one writer. A wait is announced and has no end of its own.
+In: a pipeline. Out: the DuckDB file it loads into, and locks: the pipeline's own, and one per DuckDB file, which
+has one writer.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from pathlib import Path
 
 import dlt
 from dlt.destinations.impl.duckdb.configuration import DUCK_DB_NAME_PAT, DuckDbClientConfiguration
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
-from dlt_singer.tap import announce
+from dlt_singer.source.turns import lock_of
 
 _NO_FILES = (":memory:", ":external:")
 
@@ -43,27 +43,9 @@ def locks_of(pipeline: dlt.Pipeline) -> list[FileLock]:
     Args:
         pipeline: The pipeline.
     """
-    directory = Path(pipeline.pipelines_dir)
-    files = [directory / f"{pipeline.pipeline_name}.lock"]
     database = duckdb_file(pipeline)
-    if database is not None:
-        files.append(database.with_name(f"{database.name}.lock"))
-    return [FileLock(file) for file in files]
-
-
-def take(lock: FileLock) -> None:
-    """Take a lock, and say so if that means to wait.
-
-    Args:
-        lock: The lock; its directory is made if need be.
-    """
-    file = Path(lock.lock_file)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        announce(f"Waiting for another invocation that uses {file.with_suffix('')}")
-        lock.acquire()
+    files = [] if database is None else [FileLock(database.with_name(f"{database.name}.lock"))]
+    return [lock_of(pipeline), *files]
 
 
 def _duckdb(pipeline: dlt.Pipeline) -> DuckDbClientConfiguration | None:

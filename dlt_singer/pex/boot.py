@@ -23,6 +23,7 @@ from dlt_singer.pex.interpreters import Interpreter
 _WHERE = "import sys; print(sys.prefix)"
 _BOOT_TIMEOUT_S = 600
 _STAMP = "layout.json"
+_MODULES = frozenset({".py", ".so", ".dylib"})
 
 
 class DamagedPexError(Exception):
@@ -89,7 +90,22 @@ def _existing(pex: Path, root: Path) -> Layout | None:
     except (OSError, ValueError):
         return None
     venv = Path(stamp["venv"])
-    return Layout(root, venv) if stamp["pex"] == _identity(pex) and _whole(venv) else None
+    whole = stamp["pex"] == _identity(pex) and _whole(venv) and _as_unpacked(root, stamp.get("modules"))
+    return Layout(root, venv) if whole else None
+
+
+def _modules(root: Path) -> dict[str, int]:
+    """Return the modules below a directory, with their sizes."""
+    files = (file for file in root.rglob("*") if file.suffix in _MODULES and file.is_file())
+    return {str(file.relative_to(root)): file.stat().st_size for file in files}
+
+
+def _as_unpacked(root: Path, modules: dict[str, int] | None) -> bool:
+    """Return whether all modules have the sizes they had; a layout that does not say is an old one."""
+    try:
+        return modules is not None and all((root / name).stat().st_size == size for name, size in modules.items())
+    except OSError:
+        return False
 
 
 def _whole(venv: Path) -> bool:
@@ -119,7 +135,8 @@ def _unpacked(pex: Path, interpreter: Interpreter, root: Path) -> Layout:
     if done.returncode or not venv.is_absolute() or not _whole(venv):
         shutil.rmtree(root, ignore_errors=True)
         raise DamagedPexError((done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1])
-    (root / _STAMP).write_text(json.dumps({"pex": _identity(pex), "venv": str(venv)}), encoding="utf-8")
+    stamp = {"pex": _identity(pex), "venv": str(venv), "modules": _modules(root)}
+    (root / _STAMP).write_text(json.dumps(stamp), encoding="utf-8")
     return Layout(root, venv)
 
 

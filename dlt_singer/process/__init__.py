@@ -7,6 +7,7 @@ group and its run directory when that pipe closes. Knows nothing of Singer.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -33,6 +34,9 @@ _STDERR_LINE_BYTES = 1 << 16
 _STDERR_PATIENCE_S = 5.0
 _READER_PATIENCE_S = 1.0
 _CHECK_EXECUTABLE = "Check that it exists, may be executed, and that the interpreter its first line names is there."
+
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FREE_SPACE = "Free some space for temporary files, or set TMPDIR to where there is some."
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +120,13 @@ class GuardedProcess:
             chunks.append(chunk or b"")
             if chunk == b"":
                 break
-        try:
-            self._guard.wait(max(deadline - time.monotonic(), 0))
-        except subprocess.TimeoutExpired:
-            return None
-        return b"".join(chunks), self.wait()
+        return (b"".join(chunks), self.wait()) if self.ended(max(deadline - time.monotonic(), 0)) else None
+
+    def ended(self, timeout_s: float) -> bool:
+        """Return whether the child and all it started are gone, at the latest after `timeout_s`."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._guard.wait(timeout_s)
+        return self._guard.poll() is not None
 
     def wait(self) -> int:
         """Wait until the child and all it started are gone.
@@ -135,7 +141,8 @@ class GuardedProcess:
         self._settle()
         last = self._told[-1] if self._told else {}
         if "failed" in last:
-            raise ProcessError(f"Cannot start '{self._name}': {last['failed']}.", _CHECK_EXECUTABLE)
+            remedy = _FREE_SPACE if last.get("errno") in _DISK_FULL else _CHECK_EXECUTABLE
+            raise ProcessError(f"Cannot start '{self._name}': {last['failed']}.", remedy)
         if "ended" not in last:
             raise ProcessError(
                 f"The process that guards '{self._name}' was killed.", "Out of memory? See the system's log."

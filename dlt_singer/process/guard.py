@@ -52,7 +52,7 @@ def main(events_fd: int) -> None:
         try:
             event = _guard(spec, control, children, events) if spec else {"ended": -signal.SIGTERM}
         except OSError as err:
-            event = {"failed": f"{err.strerror or err} {err.filename or ''}".rstrip()}
+            event = {"failed": f"{err.strerror or err} {err.filename or ''}".rstrip(), "errno": err.errno}
         except ValueError as err:
             # A NUL in an argument, a variable's name with `=`: the texts name no value.
             event = {"failed": str(err)}

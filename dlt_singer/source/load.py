@@ -16,9 +16,10 @@ from dlt_singer.source.extract import definitions_of, resources_of
 from dlt_singer.source.keeping import Lost, keeping
 from dlt_singer.source.runs_table import last_trace_kept, load_runs
 from dlt_singer.source.summaries import Loaded, collecting, complete
+from dlt_singer.source.turns import turn_of
 from dlt_singer.state import keep_committed_state
 from dlt_singer.summary import RunSummary, text
-from dlt_singer.tap import announce
+from dlt_singer.tap import Tap, announce
 
 
 def run(
@@ -32,8 +33,8 @@ def run(
     """Load a source: like `pipeline.run`, but with nothing left pending before, and the state copied after.
 
     A package that an earlier run left behind is loaded first (`pipeline.run` alone would load it and leave the
-    source unread). After the load, the committed Singer state is copied to the project's store, and what the run
-    did is written beside its log; `last_summaries` returns it.
+    source unread). Runs of one pipeline on one machine take turns. After the load, the committed Singer state is
+    copied to the project's store, and what the run did is written beside its log; `last_summaries` returns it.
 
     Args:
         pipeline: The pipeline.
@@ -54,13 +55,19 @@ def run(
         >>> pipeline = dlt.pipeline("github", destination="duckdb", dataset_name="raw")
         >>> print(run(pipeline, singer("tap-github", streams=["issues"])))  # doctest: +SKIP
     """
-    if pipeline.has_pending_data:
-        announce(f"{pipeline.pipeline_name}: first loading what an earlier run left pending")
-        pipeline.run()
     # Single resources of one tap have a definition each.
     taps = [*{(each.tap.project.file, each.tap.name): each.tap for each in definitions_of(source)}.values()]
     in_table = {tap.name for tap in taps if (tap.plugin.summary_table if summary_table is None else summary_table)}
     told = _Told(pipeline, summary, frozenset(in_table))
+    with turn_of(pipeline):
+        return _load(source, taps, told, run_kwargs)
+
+
+def _load(source: DltSource, taps: Sequence[Tap], told: _Told, run_kwargs: dict[str, Any]) -> LoadInfo:
+    pipeline = told.pipeline
+    if pipeline.has_pending_data:
+        announce(f"{pipeline.pipeline_name}: first loading what an earlier run left pending")
+        pipeline.run()
     began = time.monotonic()
     with collecting(pipeline), keeping(pipeline) as kept:
         try:

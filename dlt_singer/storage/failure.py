@@ -26,6 +26,7 @@ _TRANSIENT_ERRNO = frozenset(
         "ENETUNREACH", "EPIPE", "EREMOTEIO", "ETIMEDOUT",
     )
 )  # fmt: skip
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _LASTING = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
 
 
@@ -147,8 +148,10 @@ def _remedy(err: Exception, url: str) -> str:
         return f"{did_you_mean(protocol, available_protocols())} Use s3, gs, abfs, file or a path.".lstrip()
     if lacks_bucket(err):
         return "Create the bucket, or correct its name."
-    if isinstance(err, PermissionError):
-        return "Give this user access, or point the project at another place."
+    disk_full = isinstance(err, OSError) and err.errno in _DISK_FULL
+    if disk_full or isinstance(err, PermissionError):
+        missing = "Free some space there" if disk_full else "Give this user access"
+        return f"{missing}, or point the project at another place."
     if is_transient(err):
         return "Check the address and the network; the store did not answer, or not as it should."
     return "Check the address, the credentials and the driver's options."

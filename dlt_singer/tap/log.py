@@ -13,12 +13,15 @@ import sys
 from collections import deque
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO
 from urllib.parse import quote, quote_plus
 
 from dlt_singer.summary import Metric, Metrics
 
 TAIL_LINES = 20
+FILE_BYTES = 50_000_000
+"""A log file holds so much from the beginning, and the last lines."""
+_SHOWN_CHARACTERS = 1_000
 _HEADLINE_CHARACTERS = 300
 _LEVEL = re.compile(
     r"""(?x) ^ (?: (?i: (?P<first> debug|info|warning|warn|error|critical|fatal ) :) | .{0,60}? (?:
@@ -60,7 +63,9 @@ class StderrLog:
         self._secrets = re.compile("|".join(map(re.escape, ordered))) if ordered else None
         self._path = path
         self._on_close = on_close
-        self._file: TextIO | None = None
+        self._file: BinaryIO | None = None
+        self._room = FILE_BYTES
+        self._left_out = 0
         self._muted = False
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._metrics = Metrics()
@@ -109,27 +114,35 @@ class StderrLog:
         tail = self._tail.copy()
         if not tail:
             return "It wrote nothing to stderr."
-        lines = "\n".join(f"  | {line}" for line in tail)
-        whole = f"\nAll of them: {self._path}" if self._file and self._path else ""
+        lines = "\n".join(f"  | {line[:_SHOWN_CHARACTERS]}" for line in tail)
+        share = "Most" if self._left_out else "All"
+        whole = f"\n{share} of them: {self._path}" if self._file and self._path else ""
         return f"Its last words on stderr:\n{lines}{whole}"
 
     def close(self) -> None:
         """Close the log file and hand it on; idempotent."""
         if self._file is not None and not self._file.closed:
             # What could not be written has been told.
-            with contextlib.suppress(OSError):
-                self._file.close()
+            with contextlib.suppress(OSError), self._file:
+                if self._left_out:
+                    last = "\n".join([*self._tail][-self._left_out :])
+                    self._file.write(f"... {self._left_out} lines left out, but for the last\n{last}\n".encode())
             if self._path is not None:
                 self._on_close(self._path)
 
     def _write(self, line: str) -> None:
         if self._path is None:
             return
+        text = f"{line}\n".encode()
+        if len(text) > self._room:
+            self._room, self._left_out = 0, self._left_out + 1
+            return
         try:
             if self._file is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = self._path.open("a", encoding="utf-8", buffering=1)
-            self._file.write(line + "\n")
+                self._file = self._path.open("ab", buffering=0)
+            self._file.write(text)
+            self._room -= len(text)
         except (OSError, ValueError) as err:
             # A log that cannot be written must not end a load that works.
             self._path = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import uuid
@@ -69,6 +70,8 @@ def keep_summary(project: Project, run: str, summary: JSONObject, *, in_store: b
         partial.write_text(text, encoding="utf-8")
         partial.replace(path)
     except OSError as err:
+        with contextlib.suppress(OSError):
+            partial.unlink()
         warn(f"The summary of the run cannot be written: {err}.")
         return None
     if in_store:

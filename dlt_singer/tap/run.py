@@ -23,6 +23,9 @@ from dlt_singer.tap.log import StderrLog, warn
 
 IDLE_S = 0.2
 STRAY_LINES = 10
+_GOODBYE_S = 60.0
+"""How long a tap may live on once it has closed its output, unless `idle_timeout_s` says otherwise."""
+_BY_SIGNAL = 128
 _SHOWN_STRAYS = 3
 _SHOWN_CHARACTERS = 200
 _MESSAGE_WITHIN = re.compile(rb'"type"\s*:\s*"(?:RECORD|SCHEMA|STATE|ACTIVATE_VERSION|BATCH)"')
@@ -133,6 +136,7 @@ class TapRun:
                     self._skip(self._unfinished, err)
             else:
                 yield from self._parsed(self._unfinished)
+        yield from self._goodbye()
         self._judge(cut)
 
     def _parsed(self, line: bytes) -> Iterator[Message]:
@@ -175,6 +179,14 @@ class TapRun:
             self._heard = now
         elif limits.idle_timeout_s is not None and now - self._heard > limits.idle_timeout_s:
             self._give_up(f"said nothing for {limits.idle_timeout_s:g} s", "idle_timeout_s")
+
+    def _goodbye(self) -> Iterator[Message]:
+        """Wait for the end of a tap that has closed its output: it may be clearing up, or hang."""
+        closed, limit = time.monotonic(), self._patience.idle_timeout_s or _GOODBYE_S
+        while not self._process.ended(IDLE_S):
+            if time.monotonic() - closed > limit:
+                self._give_up(f"closed its output, had not ended {limit:g} s later,", "idle_timeout_s")
+            yield Idle()
 
     def _give_up(self, what: str, key: str) -> None:
         raise TapTimeoutError(
@@ -240,12 +252,20 @@ def describe_exit(code: int, headline: str) -> str:
     Example:
         >>> describe_exit(-9, "")
         'was killed by SIGKILL (out of memory?).'
+        >>> describe_exit(137, "")
+        'ended with exit code 137 (SIGKILL in a child of it; out of memory?).'
         >>> describe_exit(1, "CRITICAL 401 Unauthorized")
         'ended with exit code 1: CRITICAL 401 Unauthorized'
     """
-    if code >= 0:
-        ending = f"ended with exit code {code}"
+    number = -code if code < 0 else code - _BY_SIGNAL
+    known = number in set(signal.Signals)
+    name = signal.Signals(number).name if known else f"signal {number}"
+    if code < 0:
+        ending = f"was killed by {name}" + (" (out of memory?)" if number == signal.SIGKILL else "")
+    elif known:
+        # What shells and containers say of a process they started.
+        why = "; out of memory?" if number == signal.SIGKILL else ""
+        ending = f"ended with exit code {code} ({name} in a child of it{why})"
     else:
-        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-        ending = f"was killed by {name}" + (" (out of memory?)" if -code == signal.SIGKILL else "")
+        ending = f"ended with exit code {code}"
     return f"{ending}: {headline}" if headline else f"{ending}."

@@ -25,7 +25,7 @@ import duckdb
 import yaml
 
 import dlt_singer
-from tests.drills.kill import start, wait
+from tests.drills.stage import start, wait
 from tests.drills.tap_slow import STREAMS, rows
 
 TAP = Path(__file__).with_name("tap_slow.py")

@@ -456,6 +456,10 @@ def test_a_plugin_can_be_published_later_once(root: Path, built: PluginBuild, ca
         pytest.param(
             lambda venv: next(venv.glob("lib/*/site-packages/tap_x.py")).resolve().unlink(), id="a module"
         ),
+        pytest.param(
+            lambda venv: next(venv.glob("lib/*/site-packages/tap_x.py")).resolve().write_bytes(b""),
+            id="what is in a module",
+        ),
     ],
 )
 def test_an_unpacked_plugin_with_holes_is_unpacked_again_without_a_build(

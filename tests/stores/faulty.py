@@ -11,7 +11,8 @@ from itertools import count
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
-Fault: TypeAlias = Literal["none", "busy", "forbidden", "hang up", "answer lost", "cut short", "silent"]
+Fault: TypeAlias = Literal["none", "busy", "forbidden", "hang up", "answer lost", "cut short", "silent", "slow"]
+_SLOW_S = 0.3
 _OWN = frozenset({"connection", "transfer-encoding", "content-length"})
 
 
@@ -27,7 +28,7 @@ def faulty_proxy(endpoint: str, fault_of: Callable[[int], Fault]) -> Iterator[st
         def forward(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             fault = fault_of(next(numbers))
-            self.close_connection = fault != "none"
+            self.close_connection = fault not in {"none", "slow"}
             if fault == "hang up":
                 return
             if fault == "silent":
@@ -36,6 +37,7 @@ def faulty_proxy(endpoint: str, fault_of: Callable[[int], Fault]) -> Iterator[st
             if fault in ("busy", "forbidden"):
                 self.send_error(503 if fault == "busy" else 403)
                 return
+            over.wait(_SLOW_S if fault == "slow" else 0)
             status, headers, answer = self.asked(body)
             if fault == "answer lost":
                 return

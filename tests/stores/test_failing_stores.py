@@ -180,3 +180,10 @@ def test_credentials_do_not_come_in_by_the_cause_of_a_failure() -> None:
 
     assert cause is None
     assert error.reason == "Cannot read 'a' in s3://bucket/x: RuntimeError: request failed."
+
+
+def test_of_a_full_disk_is_said_that_it_is_full(tmp_path: Path) -> None:
+    error, _ = explained(OSError(28, "No space left on device"), "write 'a'", str(tmp_path), {})
+
+    assert "No space left" in error.reason
+    assert error.remedy == "Free some space there, or point the project at another place."

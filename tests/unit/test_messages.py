@@ -195,11 +195,14 @@ def test_a_line_that_was_never_meant_as_a_message_is_a_stray(line: bytes) -> Non
         b'{"type": "ACTIVATE_VERSION", "stream": "users", "version": Infinity}',
         b'{"type": "BATCH", "stream": "users", "manifest": []}',
         b'{"type": "RECORD", "stream": "a", "record": {"a": NaN}} trailing',
+        b'{"type": "STATE", "value": {"J\xf6rg": 1}}',
+        b'{"type": "SCHEMA", "stream": "a", "schema": {"title": "J\xf6rg"}}',
     ],
     ids=[
         "cut in a name", "cut before the end", "no record", "no stream", "stream is a number", "no value",
         "no number", "keys are no names", "files are no list",
         "infinite version", "no encoding", "two things in one line",
+        "STATE in Latin-1", "SCHEMA in Latin-1",
     ],
 )  # fmt: skip
 def test_a_damaged_message_is_told_from_a_stray_line(line: bytes) -> None:

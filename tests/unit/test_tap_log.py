@@ -96,6 +96,30 @@ def test_the_last_words_are_the_last_twenty_lines_and_the_place_of_all(tmp_path:
     ]  # fmt: skip
 
 
+def test_a_log_file_is_bounded_and_ends_with_the_last_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dlt_singer.tap.log.FILE_BYTES", 20)
+    log = StderrLog("tap-x", (), tmp_path / "tap.log")
+
+    for number in range(5):
+        log(f"line {number}")
+    log.close()
+
+    assert (tmp_path / "tap.log").read_text().splitlines() == [
+        "line 0", "line 1", "... 3 lines left out, but for the last", "line 2", "line 3", "line 4",
+    ]  # fmt: skip
+    assert "Most of them: " in log.last_words()
+
+
+def test_of_a_line_without_end_the_last_words_show_the_beginning() -> None:
+    log = StderrLog("tap-x", (), None)
+
+    log("x" * 5_000)
+
+    assert len(log.last_words()) < 1_100
+
+
 def test_the_last_words_can_be_asked_for_while_the_tap_talks() -> None:
     log, done = StderrLog("tap-x", (), None), threading.Event()
     log.mute()

@@ -28,13 +28,17 @@ STATE = b'{"type": "STATE", "value": {"n": 1}}'
 class Played(GuardedProcess):
     """Stands for a process: gives these chunks (None: nothing for a moment), then ends."""
 
-    def __init__(self, chunks: Sequence[bytes | None], code: int = 0) -> None:
+    def __init__(self, chunks: Sequence[bytes | None], code: int = 0, *, lives: bool = False) -> None:
         self._chunks = iter([*(chunk for chunk in chunks if chunk != b""), b""])
         self._code = code
+        self._lives = lives
         self.stopped = 0
 
     def read(self, timeout_s: float) -> bytes | None:  # noqa: ARG002 - it never waits
         return next(self._chunks, b"")
+
+    def ended(self, timeout_s: float) -> bool:  # noqa: ARG002 - it never waits
+        return not self._lives
 
     def wait(self) -> int:
         return self._code
@@ -178,6 +182,8 @@ def test_the_exit_code_explains_a_cut_line_better_than_the_cut() -> None:
         (0, "ended with exit code 0"), (2, "ended with exit code 2"),
         (-15, "was killed by SIGTERM"), (-9, "was killed by SIGKILL (out of memory?)"),
         (-40, "was killed by signal 40"),
+        (137, "ended with exit code 137 (SIGKILL in a child of it; out of memory?)"),
+        (143, "ended with exit code 143 (SIGTERM in a child of it)"), (255, "ended with exit code 255"),
     ],
 )  # fmt: skip
 def test_an_exit_code_is_put_into_words(code: int, words: str) -> None:
@@ -309,3 +315,13 @@ def test_a_tap_that_is_silent_for_too_long_is_given_up() -> None:
 def test_a_tap_that_does_not_end_is_given_up_though_it_talks() -> None:
     with pytest.raises(TapTimeoutError, match="had not ended after 0 s"):
         list(run_with([STATE + b"\n", STATE + b"\n"], Patience(timeout_s=0)))
+
+
+def test_a_tap_that_closes_its_output_and_does_not_end_is_given_up() -> None:
+    process = Played([STATE + b"\n"], lives=True)
+    log = StderrLog("tap-x", set(), None)
+
+    with pytest.raises(TapTimeoutError, match=r"tap-x closed its output, had not ended 0\.01 s later") as caught:
+        list(TapRun("tap-x", process, log, Path.cwd(), patience=Patience(idle_timeout_s=0.01)))
+
+    assert "idle_timeout_s" in caught.value.remedy
