@@ -56,6 +56,7 @@ class ArrowDecoder:
         plain = [(path[-1], kind) for table in self._table.below() for path, kind in table.plain.items()]
         self._decimals = Decimals([(name, kind) for name, kind in plain if pa.types.is_decimal(kind)])
         self._schema = pa.schema(self._table.fields)
+        self._line = [pa.field(_RECORD, pa.struct(self._table.fields)), pa.field("time_extracted", pa.string())]
         self._knows_envelope = True
 
     def decode(self, pieces: Sequence[Records]) -> Tables:
@@ -93,11 +94,14 @@ class ArrowDecoder:
     def _read(self, pieces: Sequence[Records]) -> tuple[pa.ChunkedArray, bytes]:
         """Return the records as one struct column, and the text they were read from."""
         rows = sum(map(len, pieces))
-        text = _enveloped(pieces) if self._knows_envelope else None
-        if text is not None:
-            fields = [pa.field(_RECORD, pa.struct(list(self._schema))), pa.field("time_extracted", pa.string())]
+        if self._json and all(piece.head != b"" for piece in pieces):
+            # What is around the records was looked at together with the json columns.
+            text = b"\n".join([piece.text for piece in pieces])
+            return self._parsed(text, rows, pa.schema(self._line[:1]))[_RECORD], text
+        enveloped = _enveloped(pieces) if self._knows_envelope else None
+        if enveloped is not None:
             try:
-                return self._parsed(text, rows, pa.schema(fields))[_RECORD], text
+                return self._parsed(enveloped, rows, pa.schema(self._line))[_RECORD], enveloped
             except NotExact:
                 # The records may be clean, and only what is around them unknown.
                 record, bare = self._read_bare(pieces, rows)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dlt_singer.decode.not_exact import NotExact
 from dlt_singer.hints.table import LIST
@@ -46,7 +47,7 @@ class JsonColumns:
             self._getters = {path: _getter([f"f{at}" for at in _positions(paths, path)]) for path in wanted}
             self._bare: msgspec.json.Decoder[Any] = msgspec.json.Decoder(record)
             self._enveloped: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
-                msgspec.defstruct("Line", [("record", record), *_AROUND], tag="RECORD", tag_field="type")
+                msgspec.defstruct("Line", [("record", record), *_AROUND], tag="RECORD", tag_field="type", gc=False)
             )
 
     def __bool__(self) -> bool:
@@ -124,8 +125,10 @@ def _getter(fields: Sequence[str]) -> Callable[[Any], msgspec.Raw]:
 
 
 def _texts(raws: Iterable[msgspec.Raw]) -> pa.ChunkedArray:
-    values = [None if (text := bytes(raw)) == b"null" else text for raw in raws]
+    # A value stands on one line, so a line end parts it from the next.
+    texts = pc.split_pattern(pa.array([b"\n".join(raws)]), b"\n").flatten()
     try:
-        return pa.chunked_array([pa.array(values, pa.binary()).cast(pa.string())])
+        texts = texts.cast(pa.string())
     except pa.ArrowInvalid:
         raise NotExact("a text is no UTF-8") from None
+    return pa.chunked_array([pc.if_else(pc.equal(texts, "null"), pa.scalar(None, pa.string()), texts)])
