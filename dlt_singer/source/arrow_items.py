@@ -7,14 +7,17 @@ since nothing of dlt's looks at the single value on that way, a table is only gi
 from __future__ import annotations
 
 import base64
+import logging
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from dlt.common import logger
 from dlt.common.configuration.resolve import resolve_configuration
 from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.common.libs.pyarrow import get_py_arrow_datatype
@@ -152,6 +155,23 @@ def arrow_items(
         return None
     config = resolve_configuration(ItemsNormalizerConfiguration(), sections=("normalize", "parquet_normalizer"))
     return ArrowItems(package.load_id, capabilities, config.add_dlt_load_id, config.add_dlt_id, package.storage)
+
+
+def bring_json_as_text(owner: object, resources: Iterable[str]) -> None:
+    """As long as `owner` lives, let dlt not warn with each item that JSON comes as text, as Arrow has no JSON.
+
+    Args:
+        owner: An extract.
+        resources: Whose items are Arrow.
+    """
+    beginnings = tuple(f"In resource: {name}, when merging arrow schema with dlt" for name in resources)
+
+    def is_another(record: logging.LogRecord) -> bool:
+        return not (isinstance(record.msg, str) and record.msg.startswith(beginnings))
+
+    if logger.LOGGER is not None:
+        logger.LOGGER.addFilter(is_another)
+        weakref.finalize(owner, logger.LOGGER.removeFilter, is_another)
 
 
 def obstacles(resource: DltResource, schema: Schema, file_format: str | None) -> Iterator[str]:

@@ -21,7 +21,7 @@ from dlt_singer.progress import Progress, watch
 from dlt_singer.session import Session
 from dlt_singer.session.slots import Group, group_streams
 from dlt_singer.source.account import Account, Tally
-from dlt_singer.source.arrow_items import arrow_items
+from dlt_singer.source.arrow_items import arrow_items, bring_json_as_text
 from dlt_singer.source.decoding import Decoders
 from dlt_singer.source.definition import Definition
 from dlt_singer.source.handover import HandOver
@@ -65,6 +65,8 @@ class Extract:
         pipeline = active_pipeline()
         self._file_format = file_format_of(pipeline)
         self._arrow = arrow_items(*goal(pipeline))
+        if self._arrow is not None:
+            bring_json_as_text(self, names.values())
         self._decoders = Decoders()
         weakref.finalize(self, self._decoders.close)
         if pipeline is not None:

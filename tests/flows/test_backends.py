@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -114,3 +115,14 @@ def test_batches_that_come_quickly_become_one_row_group(tap: FakeTap) -> None:
     (file,) = Path(pipeline.working_dir).rglob("users.*.parquet")
     metadata = parquet.ParquetFile(file).metadata
     assert (metadata.num_rows, metadata.num_row_groups) == (rows, 1)
+
+
+def test_dlt_does_not_warn_of_json_that_comes_as_text(
+    tap: FakeTap, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("dlt"), "propagate", True)
+    tap.configure(backend="arrow", max_table_nesting=0).emits(USERS, user(id=1, **FITTING))
+
+    dlt.pipeline("stories", destination="duckdb", dataset_name="raw").run(tap.source())
+
+    assert [record.getMessage() for record in caplog.records if "arrow schema" in record.getMessage()] == []
