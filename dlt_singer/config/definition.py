@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from dlt_singer._types import JSON
-from dlt_singer.config.grammar import KINDS, Keys, check_value, plugin_form
+from dlt_singer.config.grammar import KINDS, Keys, check_name, check_value, plugin_form
 from dlt_singer.config.inheritance import inherited
 from dlt_singer.config.interpolation import Scope, render
 from dlt_singer.config.layers import Settings
@@ -60,6 +60,7 @@ def define(name: str, kind: str, scope: Scope, root: Path, dotenv: Mapping[str, 
     plugins = project.get(kind)
     raw, base = inherited(name, plugins if isinstance(plugins, Mapping) else {}, kind)
     path = f"{kind}.{name}"
+    check_name(name, f"A plugin of {kind}")
     # A plugin's load path may be made from the project's; all its other settings see its own.
     load_path = render(raw.get("load_path"), f"{path}.load_path", scope)
     local = Scope(project, scope.environ, load_path)

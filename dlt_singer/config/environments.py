@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dlt_singer.config.grammar import KINDS, check, project_form
+from dlt_singer.config.grammar import KINDS, check, check_name, project_form
 from dlt_singer.config.inheritance import inherited
 from dlt_singer.config.layers import (
     Overlays,
@@ -80,7 +80,9 @@ def choose_environment(
             f"No environment '{env}' in {documents[0].name}.",
             f"{did_you_mean(env, known)} There are: {sections}.".lstrip(),
         )
-    return find_key(env, known) or env
+    chosen = find_key(env, known) or env
+    check_name(chosen, "An environment")
+    return chosen
 
 
 def _env_of(overlay: Settings) -> str | None:

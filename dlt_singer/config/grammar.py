@@ -160,6 +160,23 @@ project_form = Keys(
 """The keys of an environment's section, in lower case."""
 
 
+def check_name(name: str, what: str) -> None:
+    """Refuse a name that is no name of a folder: logs, catalogs and the reservoir are kept under it.
+
+    Args:
+        name: The name.
+        what: Whose it is, for the error.
+
+    Raises:
+        ConfigError: It would lead elsewhere, or nowhere.
+    """
+    if not name or name.startswith(".") or any(letter in "/\\" or not letter.isprintable() for letter in name):
+        raise ConfigError(
+            f"{what} cannot be called {name!r}: what is kept of it is in folders of that name.",
+            "Use letters, digits, '-', '_' and '.', and no '.' in front.",
+        )
+
+
 def plugin_form(kind: str) -> Keys:
     """Return the keys a plugin of the map `kind` (`taps`, `targets`, `utilities`) has."""
     return _PLUGIN_KEYS[kind]

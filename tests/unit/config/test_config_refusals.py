@@ -130,3 +130,17 @@ def test_a_capability_that_is_nearly_one_of_ours_is_refused(load: LoadYaml) -> N
         project.tap("tap-x")
 
     assert "'catalog'" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../evil", "..", ".hidden", "a/b", "a\\\\b", "a\\x00b"],
+    ids=["above", "the folder above", "hidden", "a path", "a path of Windows", "a NUL"],
+)
+def test_a_name_that_would_lead_out_of_its_folder_is_refused(load: LoadYaml, name: str) -> None:
+    quoted = f'"{name}"'
+
+    with pytest.raises(ConfigError, match="cannot be called"):
+        list(load(f"default: {{taps: {{{quoted}: {{command: [x]}}}}}}").taps.values())
+    with pytest.raises(ConfigError, match="cannot be called"):
+        load(f"default: {{}}\n{quoted}: {{}}", env=name.encode().decode("unicode_escape"))
