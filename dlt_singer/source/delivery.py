@@ -90,12 +90,15 @@ class Delivery:
         return time.monotonic() - self.since > _PATIENCE_S
 
 
-def joined(deliveries: Iterator[Delivery | None], hold: Callable[[int], bool]) -> Iterator[Delivery | None]:
+def joined(
+    deliveries: Iterator[Delivery | None], hold: Callable[[int], bool], hurries: Callable[[], bool] = lambda: False
+) -> Iterator[Delivery | None]:
     """Join what comes quickly.
 
     Args:
         deliveries: Of one stream, in order; None when it is another stream's turn.
         hold: Counts the bytes that wait here and elsewhere, fewer if negative, and tells whether there is room.
+        hurries: Tells, when it is another stream's turn, that what waits is to go first.
 
     Yields:
         The same rows in larger deliveries.
@@ -109,7 +112,7 @@ def joined(deliveries: Iterator[Delivery | None], hold: Callable[[int], bool]) -
     try:
         for delivery in deliveries:
             if delivery is None:
-                if waiting and waiting[0].old:
+                if waiting and (waiting[0].old or hurries()):
                     yield ready()
                 yield None
                 continue

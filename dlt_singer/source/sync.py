@@ -83,6 +83,7 @@ class StreamSync:
         self._has_arrow = False
         self._handed = 0
         self._complete = False
+        self._restarts = False
         self._stored: Snapshot | None = None
 
     def items(self) -> Iterator[DataItemWithMeta | None]:
@@ -90,7 +91,7 @@ class StreamSync:
         session, feed = self._run.session, self._run.feed
         deliveries = self._deliveries()
         if not self._run.counts_items:
-            deliveries = joined(deliveries, self._run.decoders.hold)
+            deliveries = joined(deliveries, self._run.decoders.hold, lambda: self._restarts)
         for delivery in deliveries:
             if delivery is None:
                 yield None
@@ -164,6 +165,11 @@ class StreamSync:
     def _deliveries(self) -> Iterator[Delivery | None]:
         """Decode batches, None when it is another stream's turn."""
         for each in self._decodings():
+            if each is not None and each.batch.restart is not None:
+                # What is known after it is what was handed over before it.
+                self._restarts = True
+                yield None
+                self._restarts = False
             yield None if each is None else self._delivery(each)
 
     def _delivery(self, decoded: Decoding) -> Delivery:

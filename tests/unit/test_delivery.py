@@ -100,6 +100,12 @@ def test_nothing_waits_when_other_streams_have_taken_the_room() -> None:
     assert shown(joined(given, others.hold)) == [[0], [1]]
 
 
+def test_what_waits_goes_first_if_it_must() -> None:
+    given = iter([Delivery(SYNC, SHAPE, [], table(1)), None, Delivery(SYNC, SHAPE, [], table(2))])
+
+    assert shown(joined(given, Decoders().hold, lambda: True)) == [[1], None, [2]]
+
+
 def test_room_is_given_back_also_by_a_stream_that_is_closed() -> None:
     held: list[int] = []
     given = iter([Delivery(SYNC, SHAPE, [], table(1)), None])
