@@ -301,3 +301,15 @@ def test_no_userinfo_survives_redaction(user: str, password: str) -> None:
 )
 def test_redaction_keeps_text_without_credentials_apart_from_the_user(text: str) -> None:
     assert redact_url(text) == text.replace("git@example", "example")
+
+
+def test_a_link_that_somebody_put_in_the_place_of_a_file_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    elsewhere, store = tmp_path / "theirs", Store(str(tmp_path / "store"))
+    elsewhere.write_bytes(b"before")
+    store.write("logs/other", b"")
+    (tmp_path / "store" / "logs" / "mine").symlink_to(elsewhere)
+
+    store.write("logs/mine", b"after")
+
+    assert elsewhere.read_bytes() == b"before"
+    assert store.read("logs/mine") == b"after"

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -144,3 +145,18 @@ def test_a_name_that_would_lead_out_of_its_folder_is_refused(load: LoadYaml, nam
         list(load(f"default: {{taps: {{{quoted}: {{command: [x]}}}}}}").taps.values())
     with pytest.raises(ConfigError, match="cannot be called"):
         load(f"default: {{}}\n{quoted}: {{}}", env=name.encode().decode("unicode_escape"))
+
+
+@pytest.mark.parametrize(
+    "tag",
+    ["!!python/object/apply:os.mkdir [owned]", "!!python/name:os.system", "!env HOME"],
+    ids=["a call", "a function", "a tag of nobody"],
+)
+def test_a_tag_of_yaml_runs_nothing_and_is_refused(
+    load: LoadYaml, tag: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(ConfigError, match=r"alto\.yaml cannot be read: line 1"):
+        load(f"default: {{load_path: {tag}}}")
+    assert not (tmp_path / "owned").exists()
