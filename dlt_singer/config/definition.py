@@ -15,7 +15,7 @@ from dlt_singer.config.inheritance import inherited
 from dlt_singer.config.interpolation import Scope, render
 from dlt_singer.config.layers import Settings
 from dlt_singer.config.partitions import partitions_in
-from dlt_singer.config.plugin import Kind, Plugin
+from dlt_singer.config.plugin import PARTITION, Kind, Plugin
 from dlt_singer.config.secret import Secret, Setting, reveal, wrap
 from dlt_singer.errors import ConfigError, did_you_mean
 
@@ -69,6 +69,10 @@ def define(name: str, kind: str, scope: Scope, root: Path, dotenv: Mapping[str, 
     defaults = {key: render(project[key], key, scope) for key in FROM_PROJECT if project.get(key) is not None}
     plain = _checked({**defaults, **spec}, plugin_form(kind), path)
     _check_program(plain, kind, path)
+    if PARTITION in name:
+        raise ConfigError(
+            f"{path} has a '{PARTITION}' in its name.", "It would name a partition. Call it otherwise."
+        )
     targets = project.get("targets")
     accents = [
         key for key in spec if isinstance(targets, Mapping) and key in targets and key not in plugin_form(kind)

@@ -16,6 +16,9 @@ from dlt.extract.source import DltSource, SourceInjectableContext
 from dlt_singer.source.keeping import keeping_of
 from dlt_singer.source.mirroring import Place
 
+# Older versions of dlt say only which tables; one that another resource wrote last is not among them.
+_REFRESH = frozenset({"refresh", "dropped_tables", "truncated_tables"})
+
 
 def current_extract() -> ContainerInjectableContext:
     """Return dlt's object that lives exactly as long as the extract; without a pipeline, as the iteration."""
@@ -47,7 +50,7 @@ def place_of(pipeline: SupportsPipeline | None) -> Place | None:
 def is_refreshing() -> bool:
     """Return whether dlt was told to drop or empty tables in this extract."""
     package = current_extract()
-    return isinstance(package, LoadPackageStateInjectableContext) and "refresh" in package.state
+    return isinstance(package, LoadPackageStateInjectableContext) and not _REFRESH.isdisjoint(package.state)
 
 
 def active_pipeline() -> SupportsPipeline | None:

@@ -1,7 +1,7 @@
 """A tap whose settings say what it finds: streams by name, each with a `method`, `ids`, maybe a `version`.
 
 Run as a file, standard library only. Notes in the file `notes` when it begins and when it ends; with `waits_for` it
-does not go on before that account has begun, too.
+does not go on before that account has begun, too, or `waits_s` seconds have passed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ def main(options: argparse.Namespace) -> None:
         say(streams=[entry(stream, plan) for stream, plan in config["streams"].items()])
         return
     note(config, "begins")
+    deadline = time.monotonic() + config.get("waits_s", 60)
     while "waits_for" in config and [config["waits_for"], "begins"] not in noted(config):
+        if time.monotonic() > deadline:
+            break
         time.sleep(0.01)
     marks = document(options.state).get("bookmarks", {})
     for selected in document(options.catalog)["streams"]:

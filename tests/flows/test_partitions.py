@@ -14,12 +14,12 @@ from typing import Any
 import dlt
 import pytest
 import yaml
-from dlt.common.typing import TRefreshMode
 from dlt.extract.resource import DltResource
 from dlt.extract.source import DltSource
 
 import dlt_singer
 from dlt_singer.errors import NotSupportedError, SelectionError, SingerError, UnknownPluginError
+from dlt_singer.orchestra.arguments import Refresh
 from dlt_singer.state import change_state, clear_state, committed_states
 
 Rows = Callable[[str], list[tuple[object, ...]]]
@@ -121,6 +121,8 @@ def test_one_of_them_leaves_rows_and_bookmarks_of_the_others_alone(
 
 
 def test_partitions_are_read_in_turn(project: Project, pipeline: dlt.Pipeline, users: Users) -> None:
+    project.write(eu={"waits_for": "us", "waits_s": 0.5})
+
     pipeline.run(project.source())
 
     assert project.notes() == [("eu", "begins"), ("eu", "ends"), ("us", "begins"), ("us", "ends")]
@@ -213,7 +215,7 @@ def test_the_first_table_version_of_a_partition_adds_to_the_table_and_a_later_on
 
 @pytest.mark.parametrize("refresh", ["drop_resources", "drop_data"])
 def test_a_refresh_of_all_starts_all_of_them_again(
-    project: Project, pipeline: dlt.Pipeline, users: Users, refresh: TRefreshMode
+    project: Project, pipeline: dlt.Pipeline, users: Users, refresh: Refresh
 ) -> None:
     pipeline.run(project.source())
     project.has("eu", users=incremental(1))
@@ -224,9 +226,9 @@ def test_a_refresh_of_all_starts_all_of_them_again(
     assert states(pipeline) == {"tap-x@eu": {"users": 1}, "tap-x@us": {"users": 4}}
 
 
-@pytest.mark.parametrize(("refresh", "partition"), [("drop_data", "eu"), ("drop_sources", "us")])
+@pytest.mark.parametrize(("refresh", "partition"), [("drop_data", "us"), ("drop_sources", "eu")])
 def test_a_refresh_of_one_is_refused_as_it_would_take_the_rows_of_others_along(
-    project: Project, pipeline: dlt.Pipeline, users: Users, fails: Fails, refresh: TRefreshMode, partition: str
+    project: Project, pipeline: dlt.Pipeline, users: Users, fails: Fails, refresh: Refresh, partition: str
 ) -> None:
     pipeline.run(project.source())
 

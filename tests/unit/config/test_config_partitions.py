@@ -83,3 +83,8 @@ def test_variables_of_dlt_reach_into_a_partition(load: LoadYaml) -> None:
     over = {"tap_x": {"partitions": {"EU": {"ACCOUNT": "7"}}}}
 
     assert load(TAP, overlays=Overlays(environ=over)).tap("tap-x@eu").config["account"] == 7
+
+
+def test_a_tap_that_is_named_like_a_partition_is_refused(load: LoadYaml) -> None:
+    with pytest.raises(ConfigError, match=r"taps\.tap-x@eu has a '@' in its name"):
+        _ = load("default: {taps: {tap-x@eu: {pip_url: x}}}").taps["tap-x@eu"]
