@@ -76,6 +76,10 @@ drills: $(VENV)/.test ## Let everything go wrong around runs, kill them two hund
 	CONFORMANCE="every way" $(BIN)/python -m pytest tests/conformance
 	MACHINES_STREAMS=8 $(BIN)/python -m pytest tests/dagster/test_many_machines.py
 
+.PHONY: soak
+soak: $(VENV)/.test ## Run on end for an hour, with faults, and see that nothing is lost and nothing grows
+	$(BIN)/python -m tests.drills.soak
+
 .PHONY: lock
 lock: ## Pin all dependencies anew, at their newest and at their lowest (needs uv)
 	$(PIN) --all-extras --upgrade --output-file constraints/latest.txt

@@ -121,18 +121,10 @@ def start(directory: Path, work: Callable[[], None]) -> int:
     try:
         # What is started in the background of a shell ignores it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        os.chdir(directory)
-        Path("tmp").mkdir(exist_ok=True)
+        settle(directory)
         log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        # `DRILL` is how processes of this project are found.
-        os.environ |= {
-            "DLT_DATA_DIR": str(directory / "dlt"),
-            "DLT_LOCAL_DIR": str(directory),
-            "TMPDIR": str(directory / "tmp"),
-            "DRILL": str(directory),
-        }
         work()
         code = 0
     except BaseException:  # noqa: BLE001 - whatever it is ends up in the log
@@ -141,6 +133,18 @@ def start(directory: Path, work: Callable[[], None]) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def settle(directory: Path) -> None:
+    """Make this process work in a project's directory; `DRILL` is how what it starts is found."""
+    os.chdir(directory)
+    Path("tmp").mkdir(exist_ok=True)
+    os.environ |= {
+        "DLT_DATA_DIR": str(directory / "dlt"),
+        "DLT_LOCAL_DIR": str(directory),
+        "TMPDIR": str(directory / "tmp"),
+        "DRILL": str(directory),
+    }
 
 
 def load() -> None:
