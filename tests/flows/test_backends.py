@@ -120,9 +120,10 @@ def test_batches_that_come_quickly_become_one_row_group(tap: FakeTap) -> None:
 def test_dlt_does_not_warn_of_json_that_comes_as_text(
     tap: FakeTap, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("dlt"), "propagate", True)
     tap.configure(backend="arrow", max_table_nesting=0).emits(USERS, user(id=1, **FITTING))
+    pipeline = dlt.pipeline("stories", destination="duckdb", dataset_name="raw")
+    monkeypatch.setattr(logging.getLogger("dlt"), "propagate", True)
 
-    dlt.pipeline("stories", destination="duckdb", dataset_name="raw").run(tap.source())
+    pipeline.run(tap.source())
 
     assert [record.getMessage() for record in caplog.records if "arrow schema" in record.getMessage()] == []
