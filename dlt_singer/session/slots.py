@@ -13,7 +13,7 @@ from typing import TypedDict
 import msgspec
 
 from dlt_singer._types import JSON
-from dlt_singer.session.snapshot import Part, assemble, has_bookmarks
+from dlt_singer.session.snapshot import Part, assemble, keeps_apart
 
 _LARGE_REST_BYTES = 1024
 
@@ -96,7 +96,7 @@ def group_streams(slots: Mapping[str, Slot | None], shared: Mapping[str, JSON]) 
         members.setdefault(key, []).append(stream)
     if new:
         home = max(members, key=lambda key: len(members[key]), default=b"{}")
-        key = home if has_bookmarks(rests.get(home)) else b"{}"
+        key = home if keeps_apart(rests.get(home)) else b"{}"
         rests.setdefault(key, {})
         members.setdefault(key, []).extend(new)
     fresh = set(new)

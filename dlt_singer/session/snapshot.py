@@ -71,7 +71,12 @@ def part_of(value: JSON, stream: str) -> Part | None:
 
 
 def rest_of(value: JSON, streams: Collection[str]) -> JSON:
-    """Return a state without the parts of any stream; an empty `bookmarks` stays to tell the state's shape."""
+    """Return a state without the parts of any stream; `bookmarks` stays, even empty, to tell the state's shape.
+
+    Example:
+        >>> rest_of({"bookmarks": {"users": 7, "public-users": 8}, "cursor": 1}, ["users"])
+        {'bookmarks': {'public-users': 8}, 'cursor': 1}
+    """
     if not isinstance(value, Mapping):
         return value
     rest: dict[str, JSON] = {
@@ -79,8 +84,10 @@ def rest_of(value: JSON, streams: Collection[str]) -> JSON:
         for key, item in value.items()
         if (key not in streams or key == BOOKMARKS) and key not in _NEVER_STORED
     }
-    if isinstance(value.get(BOOKMARKS), Mapping):
-        rest[BOOKMARKS] = {}
+    bookmarks = value.get(BOOKMARKS)
+    if isinstance(bookmarks, Mapping):
+        # A tap may keep bookmarks under names that no stream of its has.
+        rest[BOOKMARKS] = {name: item for name, item in bookmarks.items() if name not in streams}
     return rest
 
 
@@ -96,14 +103,20 @@ def assemble(rest: JSON, parts: Mapping[str, Part]) -> JSON:
     state: dict[str, JSON] = dict(rest)
     bookmarks = {stream: part["value"] for stream, part in parts.items() if part["at"] == "bookmarks"}
     if bookmarks or has_bookmarks(rest):
-        state[BOOKMARKS] = bookmarks
+        others = rest.get(BOOKMARKS)
+        state[BOOKMARKS] = {**(others if isinstance(others, Mapping) else {}), **bookmarks}
     state.update({stream: part["value"] for stream, part in parts.items() if part["at"] == "top"})
     return state
 
 
 def has_bookmarks(rest: JSON) -> bool:
-    """Whether a rest comes from a state with `bookmarks`, where streams are independent of each other."""
+    """Whether a rest comes from a state with `bookmarks`."""
     return isinstance(rest, Mapping) and isinstance(rest.get(BOOKMARKS), Mapping)
+
+
+def keeps_apart(rest: JSON) -> bool:
+    """Whether a rest comes from a state with `bookmarks` of streams alone, which are independent of each other."""
+    return isinstance(rest, Mapping) and rest.get(BOOKMARKS) == {}
 
 
 def _decode(raw: msgspec.Raw) -> JSON:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
 from dlt_singer.decode.arrow_table import Tables
@@ -90,15 +91,21 @@ class Delivery:
         return time.monotonic() - self.since > _PATIENCE_S
 
 
-def joined(
-    deliveries: Iterator[Delivery | None], hold: Callable[[int], bool], hurries: Callable[[], bool] = lambda: False
-) -> Iterator[Delivery | None]:
+class Pause(Enum):
+    """Something else comes first, before more is taken of a stream."""
+
+    FOR_OTHERS = auto()
+    """It is another stream's turn."""
+    TO_HAND_OVER = auto()
+    """What follows depends on what came before having reached dlt."""
+
+
+def joined(deliveries: Iterator[Delivery | Pause], hold: Callable[[int], bool]) -> Iterator[Delivery | Pause]:
     """Join what comes quickly.
 
     Args:
-        deliveries: Of one stream, in order; None when it is another stream's turn.
+        deliveries: Of one stream, in order.
         hold: Counts the bytes that wait here and elsewhere, fewer if negative, and tells whether there is room.
-        hurries: Tells, when it is another stream's turn, that what waits is to go first.
 
     Yields:
         The same rows in larger deliveries.
@@ -111,10 +118,10 @@ def joined(
 
     try:
         for delivery in deliveries:
-            if delivery is None:
-                if waiting and (waiting[0].old or hurries()):
+            if isinstance(delivery, Pause):
+                if waiting and (waiting[0].old or delivery is Pause.TO_HAND_OVER):
                     yield ready()
-                yield None
+                yield delivery
                 continue
             has_room = hold(delivery.bytes)
             if waiting and not waiting[0].join(delivery):

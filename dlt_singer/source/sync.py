@@ -29,7 +29,7 @@ from dlt_singer.session.stream_schema import StreamOptions, StreamSchema
 from dlt_singer.source import decoding
 from dlt_singer.source.account import Tally
 from dlt_singer.source.decoding import Content, Decoders, Decoding, kept, numbered
-from dlt_singer.source.delivery import Delivery, joined
+from dlt_singer.source.delivery import Delivery, Pause, joined
 from dlt_singer.source.partitions import Share
 from dlt_singer.source.table import Columns, Table
 from dlt_singer.state import Slots
@@ -83,7 +83,6 @@ class StreamSync:
         self._has_arrow = False
         self._handed = 0
         self._complete = False
-        self._restarts = False
         self._stored: Snapshot | None = None
 
     def items(self) -> Iterator[DataItemWithMeta | None]:
@@ -91,10 +90,11 @@ class StreamSync:
         session, feed = self._run.session, self._run.feed
         deliveries = self._deliveries()
         if not self._run.counts_items:
-            deliveries = joined(deliveries, self._run.decoders.hold, lambda: self._restarts)
+            deliveries = joined(deliveries, self._run.decoders.hold)
         for delivery in deliveries:
-            if delivery is None:
-                yield None
+            if isinstance(delivery, Pause):
+                if delivery is Pause.FOR_OTHERS:
+                    yield None
                 continue
             items = self._items_of(delivery)
             while items:
@@ -162,15 +162,16 @@ class StreamSync:
                 self._boundary = Boundary(slot.get("remembered"), slot.get("greatest"), self._shape.replication_key)
         return self._shape
 
-    def _deliveries(self) -> Iterator[Delivery | None]:
-        """Decode batches, None when it is another stream's turn."""
+    def _deliveries(self) -> Iterator[Delivery | Pause]:
+        """Decode batches."""
         for each in self._decodings():
-            if each is not None and each.batch.restart is not None:
+            if isinstance(each, Pause):
+                yield each
+                continue
+            if each.batch.restart is not None:
                 # What is known after it is what was handed over before it.
-                self._restarts = True
-                yield None
-                self._restarts = False
-            yield None if each is None else self._delivery(each)
+                yield Pause.TO_HAND_OVER
+            yield self._delivery(each)
 
     def _delivery(self, decoded: Decoding) -> Delivery:
         """Return a batch as dlt gets it, and let its text go."""
@@ -200,14 +201,15 @@ class StreamSync:
                 remembered, greatest = self._boundary.remembered(first)
         self._boundary = Boundary(remembered, greatest, shape.replication_key)
 
-    def _decodings(self) -> Iterator[Decoding | None]:
-        """Pull batches and decode them ahead, None when it is another stream's turn."""
+    def _decodings(self) -> Iterator[Decoding | Pause]:
+        """Pull batches and decode them ahead."""
         waiting: deque[Decoding] = deque()
         while (batch := self._run.session.pull(self._run.feed)) is not END:
             if batch is not None:
                 if self._shape is not None and self._shape.schema is not batch.schema:
                     # A new SCHEMA is read in the types that the batches before it have given the table.
                     yield from _emptied(waiting)
+                    yield Pause.TO_HAND_OVER
                 waiting.append(self._decoding(batch))
                 # Whoever takes a batch makes room to decode another ahead.
                 while waiting and not waiting[-1].start():
@@ -215,7 +217,7 @@ class StreamSync:
             elif waiting and waiting[0].ready:
                 yield waiting.popleft()
             else:
-                yield None
+                yield Pause.FOR_OTHERS
         yield from _emptied(waiting)
 
     def _decoding(self, batch: Rows) -> Decoding:

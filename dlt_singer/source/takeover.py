@@ -149,9 +149,10 @@ class Beginning:
 
     def _rest(self, state: JSON) -> JSON:
         rest = rest_of(state, self.known_streams)
-        return (
-            {key: value for key, value in rest.items() if key != BOOKMARKS} if isinstance(rest, Mapping) else rest
-        )
+        if isinstance(rest, Mapping) and rest.get(BOOKMARKS) == {}:
+            # A state of no stream yet is as good as none.
+            return {key: value for key, value in rest.items() if key != BOOKMARKS}
+        return rest
 
     def _taken(self, dead: Unfinished, found: Resumption, attempts: int) -> Takeover:
         newest = dead.newest

@@ -38,6 +38,7 @@ OF_FORMS = [
     kept("state_of_partitions", "Partitions and markers of progress.", {"bookmarks": {"state_of_partitions": {"partitions": [{"context": {"org": "a"}, "replication_key_value": 1, "progress_markers": {"Note": "n"}}]}}}),
     kept("state_of_large_numbers", "Numbers of any size, null and every script.", {"bookmarks": {"state_of_large_numbers": {"lsn": 2**63, "n": None, "имя": "值", "f": 1.5}}}),
     kept("state_with_currently_syncing", "What the tap is busy with is not kept: a run that begins there would leave out the streams before.", {"bookmarks": {"state_with_currently_syncing": 1}, "currently_syncing": "state_with_currently_syncing"}, {"bookmarks": {"state_with_currently_syncing": 1}}),
+    kept("bookmark_of_a_stranger", "A bookmark under a name that is no stream's.", {"bookmarks": {"bookmark_of_a_stranger": 1, "public-other": 7}}),
     kept("bookmarks_of_nobody", "A `bookmarks` that is empty.", {"bookmarks": {}}),
 ]
 INCREMENTAL = shape(method="INCREMENTAL", by="id")
@@ -54,11 +55,5 @@ OF_ORDER = [
     Case("nothing_said", "A tap that says nothing changes nothing.", [[INCREMENTAL, row(id=1), state({"bookmarks": {"$": 1}})], [{"entry": INCREMENTAL["entry"], **line("")}]], {"(id BIGINT)": [(1,)]}, state={"bookmarks": {"nothing_said": 1}}),
 ]
 # fmt: on
-
-LOST = kept(
-    "bookmark_of_a_stranger",
-    "A bookmark under a name that is no stream's.",
-    {"bookmarks": {"bookmark_of_a_stranger": 1, "public-other": 7}},
-)
 
 CASES: list[Case] = [*OF_FORMS, *OF_ORDER]

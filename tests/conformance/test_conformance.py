@@ -26,10 +26,7 @@ from tests.conformance.test_target_test_streams import LOADED as FILES
 from tests.conformance.test_target_test_streams import STREAMS
 
 LOADED = [*of_values.CASES, *of_streams.CASES]
-STATES = [
-    *of_states.CASES,
-    pytest.param(of_states.LOST, marks=pytest.mark.xfail(strict=True, reason="it is lost, so the tap starts over")),
-]
+STATES = of_states.CASES
 REFUSED = of_refusals.CASES
 GROUP_OF = {case.name: group for group in groups(LOADED) for case in group}
 

@@ -15,7 +15,7 @@ from dlt_singer.session import Rows
 from dlt_singer.session.stream_schema import StreamOptions, StreamSchema
 from dlt_singer.source import delivery
 from dlt_singer.source.decoding import Content, Decoders
-from dlt_singer.source.delivery import Delivery, joined
+from dlt_singer.source.delivery import Delivery, Pause, joined
 from dlt_singer.source.sync import StreamSync
 
 SCHEMA = Schema("s", msgspec.Raw(b'{"properties": {"id": {"type": "integer"}}}'), [])
@@ -32,25 +32,26 @@ def table(*values: object, name: str = "id") -> Tables:
     return Tables(pa.table({name: list(values)}))
 
 
-def deliver(contents: Iterable[Content | None]) -> list[Delivery | None]:
-    """Return what batches become; each is taken out at once, as dlt does."""
-    number, found = 0, list[Delivery | None]()
-    given = list[Delivery | None]()
-    for content in contents:
-        if content is None:
-            given.append(None)
+OTHERS, HAND_OVER = Pause.FOR_OTHERS, Pause.TO_HAND_OVER
+
+
+def deliver(contents: Iterable[Content | Pause]) -> list[Delivery | Pause]:
+    """Return what batches become."""
+    given: list[Delivery | Pause] = []
+    for number, content in enumerate(contents, 1):
+        if isinstance(content, Pause):
+            given.append(content)
             continue
-        number += 1
         batch = Rows(number, 0, SCHEMA, [], None, None, 0, len(content))
         given.append(Delivery(SYNC, SHAPE, [batch], content, sequence=number, rows=len(content)))
-    for each in joined(iter(given), Decoders().hold):
-        found.append(each)
-    return found
+    return list(joined(iter(given), Decoders().hold))
 
 
-def shown(deliveries: Iterable[Delivery | None]) -> list[object]:
+def shown(deliveries: Iterable[Delivery | Pause]) -> list[object]:
     return [
-        each and (each.content.root["id"].to_pylist() if isinstance(each.content, Tables) else each.content)
+        each
+        if isinstance(each, Pause)
+        else (each.content.root["id"].to_pylist() if isinstance(each.content, Tables) else each.content)
         for each in deliveries
     ]
 
@@ -60,7 +61,7 @@ def test_tables_are_joined_until_they_make_a_row_group() -> None:
     found = deliver([table(1, 2), table(3), table(4), table(5)])
 
     assert shown(found) == [[1, 2, 3, 4], [5]]
-    assert [(d.rows, d.sequence, [b.number for b in d.batches]) for d in found if d] == [
+    assert [(d.rows, d.sequence, [b.number for b in d.batches]) for d in found if isinstance(d, Delivery)] == [
         (4, 3, [1, 2, 3]),
         (1, 4, [4]),
     ]
@@ -79,43 +80,43 @@ def test_tables_of_other_columns_are_not_joined() -> None:
 
 
 def test_what_is_fresh_waits_while_other_streams_have_their_turn() -> None:
-    found = deliver([table(1), None, table(2)])
+    found = deliver([table(1), OTHERS, table(2)])
 
-    assert shown(found) == [None, [1, 2]]
+    assert shown(found) == [OTHERS, [1, 2]]
 
 
 def test_what_has_waited_long_goes_before_another_stream_has_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery, "_PATIENCE_S", -1.0)
 
-    found = deliver([table(1), None, table(2)])
+    found = deliver([table(1), OTHERS, table(2)])
 
-    assert shown(found) == [[1], None, [2]]
+    assert shown(found) == [[1], OTHERS, [2]]
 
 
 def test_nothing_waits_when_other_streams_have_taken_the_room() -> None:
     others = Decoders()
     others.hold(1 << 40)
-    given = (Delivery(SYNC, SHAPE, [], table(n)) for n in range(2))
+    given: list[Delivery | Pause] = [Delivery(SYNC, SHAPE, [], table(n)) for n in range(2)]
 
-    assert shown(joined(given, others.hold)) == [[0], [1]]
+    assert shown(joined(iter(given), others.hold)) == [[0], [1]]
 
 
-def test_what_waits_goes_first_if_it_must() -> None:
-    given = iter([Delivery(SYNC, SHAPE, [], table(1)), None, Delivery(SYNC, SHAPE, [], table(2))])
+def test_what_waits_is_handed_over_if_it_must() -> None:
+    found = deliver([table(1), HAND_OVER, table(2)])
 
-    assert shown(joined(given, Decoders().hold, lambda: True)) == [[1], None, [2]]
+    assert shown(found) == [[1], HAND_OVER, [2]]
 
 
 def test_room_is_given_back_also_by_a_stream_that_is_closed() -> None:
     held: list[int] = []
-    given = iter([Delivery(SYNC, SHAPE, [], table(1)), None])
+    given: list[Delivery | Pause] = [Delivery(SYNC, SHAPE, [], table(1)), OTHERS]
 
     def hold(more: int) -> bool:
         held.append(more)
         return True
 
-    waiting = joined(given, hold)
-    assert next(waiting) is None
+    waiting = joined(iter(given), hold)
+    assert next(waiting) is OTHERS
     waiting.close()  # type: ignore[attr-defined]  # a generator, as every iterator of ours
 
     assert sum(held) == 0
@@ -129,6 +130,6 @@ def test_child_tables_are_joined_with_their_parents() -> None:
 
     (found,) = deliver([with_child(1), with_child(2)])
 
-    assert found is not None
+    assert isinstance(found, Delivery)
     assert isinstance(found.content, Tables)
     assert found.content.children[0].table["value"].to_pylist() == [1, 2]

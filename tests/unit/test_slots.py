@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,10 +74,13 @@ def test_a_new_stream_joins_the_largest_group_of_a_state_with_bookmarks() -> Non
     assert groups == [Group(("a", "b", "new"), {"bookmarks": {"a": 1, "b": 2}})]
 
 
-def test_a_new_stream_beside_an_opaque_state_starts_alone_and_empty() -> None:
-    groups = group_streams({"a": Slot(rest={"cursor": 1}), "new": None, "newer": None}, {})
+@pytest.mark.parametrize(
+    "rest", [{"cursor": 1}, {"bookmarks": {"public-new": 1}}], ids=["a cursor", "a bookmark of nobody known"]
+)
+def test_a_new_stream_beside_what_may_be_its_own_past_starts_alone_and_empty(rest: JSON) -> None:
+    groups = group_streams({"a": Slot(rest=rest), "new": None, "newer": None}, {})
 
-    assert {group.streams: group.state for group in groups} == {("a",): {"cursor": 1}, ("new", "newer"): {}}
+    assert {group.streams: group.state for group in groups} == {("a",): rest, ("new", "newer"): {}}
 
 
 def test_streams_without_any_slot_start_together_from_nothing() -> None:

@@ -29,13 +29,13 @@ def parts_of(state: JSON) -> dict[str, Part]:
 
 
 def kept(state: JSONObject) -> JSONObject:
-    """What of a state is ever stored: not what is being synced, nor bookmarks of streams nobody knows."""
+    """What of a state is ever stored: all but what is being synced."""
     stored = {key: value for key, value in state.items() if key != "currently_syncing"}
     bookmarks = stored.get("bookmarks")
     if isinstance(bookmarks, dict):
-        own = {key: value for key, value in bookmarks.items() if key in STREAMS}
+        own = {key for key in bookmarks if key in STREAMS} - {"bookmarks"}
         # A stream's part stands in one place; `bookmarks` is the usual one.
-        stored = {key: value for key, value in stored.items() if key not in own} | {"bookmarks": own}
+        stored = {key: value for key, value in stored.items() if key not in own}
     return stored
 
 
