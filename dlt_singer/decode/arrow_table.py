@@ -90,6 +90,10 @@ class Tables:
             root, tuple(replace(ours, table=table) for ours, table in zip(self.children, children, strict=True))
         )
 
+    def cut(self, rows: int) -> tuple[Tables, Tables]:
+        """Return the first `rows` and the others, of tables without children."""
+        return Tables(self.root.slice(0, rows)), Tables(self.root.slice(rows))
+
     def _all(self) -> list[pa.Table]:
         return [self.root, *(child.table for child in self.children)]
 

@@ -1,14 +1,15 @@
 """Batches of one stream on their way through the pipe, several of them in one item if they come quickly.
 
-What reads a load file does so by its row groups, and an item becomes one: a group of a batch's size costs DuckDB
-a third more time than one of its own size.
+An item becomes a row group of the load file. DuckDB stores row groups of its own size as they come and must put
+together what is a little more or less, which takes it twice as long.
 """
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _ROWS: Final = 122_880
 """A row group of DuckDB's; others like theirs as large or larger."""
+_FEW_ROWS: Final = 7_680
+"""The smallest part of it that is worth cutting for."""
 _BYTES: Final = 40 << 20
 _PATIENCE_S: Final = 5.0
 
@@ -75,6 +78,26 @@ class Delivery:
         after.content = []
         return True
 
+    def cut(self) -> Delivery | None:
+        """Keep a row group, or a half or quarter of one, and return the rows behind it; None if all are kept.
+
+        A batch that is cut through is handed over with its last rows.
+        """
+        rows = _ROWS
+        while rows > max(len(self.content), _FEW_ROWS):
+            rows //= 2
+        if not isinstance(self.content, Tables) or self.content.children or self.marks or len(self.content) <= rows:
+            return None
+        kept, rest = self.content.cut(rows)
+        whole = len(self.batches)
+        while sum(batch.rows for batch in self.batches[whole:]) < len(rest):
+            whole -= 1
+        if whole == 0:
+            return None
+        after = replace(self, batches=self.batches[whole:], content=rest, rows=len(rest), since=time.monotonic())
+        self.batches, self.content, self.rows = self.batches[:whole], kept, len(kept)
+        return after
+
     @property
     def bytes(self) -> int:
         """How much memory waiting for more takes."""
@@ -110,28 +133,47 @@ def joined(deliveries: Iterator[Delivery | Pause], hold: Callable[[int], bool]) 
     Yields:
         The same rows in larger deliveries.
     """
-    waiting: list[Delivery] = []
-
-    def ready() -> Delivery:
-        hold(-waiting[0].bytes)
-        return waiting.pop()
-
+    joining = _Joining(hold)
     try:
-        for delivery in deliveries:
-            if isinstance(delivery, Pause):
-                if waiting and (waiting[0].old or delivery is Pause.TO_HAND_OVER):
-                    yield ready()
-                yield delivery
-                continue
-            has_room = hold(delivery.bytes)
-            if waiting and not waiting[0].join(delivery):
-                yield ready()
-            if not waiting:
-                waiting.append(delivery)
-            if waiting[0].full or not has_room:
-                yield ready()
-        if waiting:
-            yield ready()
+        for each in deliveries:
+            if isinstance(each, Pause):
+                yield from joining.before(each)
+                yield each
+            else:
+                yield from joining.take(each)
+        yield from joining.all()
     finally:
-        if waiting:
-            ready()
+        deque(joining.all(), maxlen=0)
+
+
+class _Joining:
+    """What waits for more."""
+
+    def __init__(self, hold: Callable[[int], bool]) -> None:
+        self._hold = hold
+        self._waiting: Delivery | None = None
+
+    def take(self, delivery: Delivery) -> Iterator[Delivery]:
+        """Add a delivery; yield what is ready."""
+        has_room = self._hold(delivery.bytes)
+        if self._waiting is not None and not self._waiting.join(delivery):
+            yield from self.all()
+        if self._waiting is None:
+            self._waiting = delivery
+        if self._waiting.full or not has_room:
+            yield self._ready(self._waiting, self._waiting.cut())
+
+    def before(self, pause: Pause) -> Iterator[Delivery]:
+        """Yield what goes first."""
+        if self._waiting is not None and (self._waiting.old or pause is Pause.TO_HAND_OVER):
+            yield from self.all()
+
+    def all(self) -> Iterator[Delivery]:
+        """Yield everything."""
+        if self._waiting is not None:
+            yield self._ready(self._waiting, None)
+
+    def _ready(self, delivery: Delivery, rest: Delivery | None) -> Delivery:
+        self._hold(-delivery.bytes)
+        self._waiting = rest
+        return delivery

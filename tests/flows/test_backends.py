@@ -15,7 +15,6 @@ from pyarrow import parquet
 from dlt_singer import singer
 from dlt_singer._types import JSON
 from dlt_singer.errors import BackendError, ConfigError
-from dlt_singer.session import Limits
 from dlt_singer.testing import NOISE, FakeTap, Step, schema
 from tests.flows.conftest import Failure
 
@@ -104,8 +103,9 @@ def test_a_backend_that_is_none_is_refused(tap: FakeTap) -> None:
         singer("tap-fake", project_dir=tap.project_dir, resource_options={"users": {"backend": "arow"}})
 
 
-def test_batches_that_come_quickly_become_one_row_group(tap: FakeTap) -> None:
-    rows = 2 * Limits().batch_rows
+def test_batches_that_come_quickly_become_row_groups_of_duckdb(tap: FakeTap) -> None:
+    row_group = 122_880
+    rows = row_group + 1
     line = json.dumps({"type": "RECORD", "stream": "users", "record": {"id": 1}})
     tap.configure(backend="arrow").emits(schema("users", {"id": "integer"}), NOISE("\n".join([line] * rows)))
     pipeline = dlt.pipeline("stories", destination="duckdb", dataset_name="raw")
@@ -114,7 +114,8 @@ def test_batches_that_come_quickly_become_one_row_group(tap: FakeTap) -> None:
 
     (file,) = Path(pipeline.working_dir).rglob("users.*.parquet")
     metadata = parquet.ParquetFile(file).metadata
-    assert (metadata.num_rows, metadata.num_row_groups) == (rows, 1)
+    groups = [metadata.row_group(at).num_rows for at in range(metadata.num_row_groups)]
+    assert groups == [row_group, 1]
 
 
 def test_dlt_does_not_warn_of_json_that_comes_as_text(

@@ -26,6 +26,7 @@ SYNC = cast("StreamSync", None)
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery, "_ROWS", 4)
+    monkeypatch.setattr(delivery, "_FEW_ROWS", 1)
 
 
 def table(*values: object, name: str = "id") -> Tables:
@@ -65,6 +66,34 @@ def test_tables_are_joined_until_they_make_a_row_group() -> None:
         (4, 3, [1, 2, 3]),
         (1, 4, [4]),
     ]
+
+
+@pytest.mark.usefixtures("small")
+def test_a_batch_that_is_cut_through_is_handed_over_with_its_last_rows() -> None:
+    found = deliver([table(1, 2, 3), table(4, 5, 6), table(7)])
+
+    assert shown(found) == [[1, 2, 3, 4], [5, 6, 7]]
+    assert [(d.rows, [b.number for b in d.batches]) for d in found if isinstance(d, Delivery)] == [
+        (4, [1]),
+        (3, [2, 3]),
+    ]
+
+
+@pytest.mark.usefixtures("small")
+def test_what_is_too_large_for_a_row_group_becomes_half_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "_BYTES", 24)
+
+    found = deliver([table(1), table(2), table(3)])
+
+    assert shown(found) == [[1, 2], [3]]
+    assert [[b.number for b in d.batches] for d in found if isinstance(d, Delivery)] == [[1, 2], [3]]
+
+
+@pytest.mark.usefixtures("small")
+def test_a_batch_larger_than_a_row_group_stays_whole() -> None:
+    found = deliver([table(1, 2, 3, 4, 5)])
+
+    assert shown(found) == [[1, 2, 3, 4, 5]]
 
 
 def test_rows_go_alone_and_after_what_came_before_them() -> None:
