@@ -44,7 +44,7 @@ def _headline(summary: RunSummary) -> str:
     streams = count_words(len(summary.streams), "stream", "streams")
     seconds = summary.load.seconds if summary.load is not None else summary.seconds
     waiting = summary.waiting_seconds
-    of_them = f" ({second_words(waiting)} waiting for the tap)" if summary.processes else ""
+    of_them = f" ({second_words(waiting)} for the tap)" if summary.processes else ""
     name = summary.tap if summary.origin == "tap" else f"{summary.origin} of {summary.tap}"
     if summary.result == "failed":
         return f"{name}: failed after {second_words(seconds)}{of_them}; {rows} of {streams} had been read"

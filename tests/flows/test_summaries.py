@@ -224,7 +224,7 @@ def test_a_run_is_summed_up_on_the_screen(
     (said,) = [message for message in caplog.messages if "written by" in message]
     shown = re.sub(r"\d+\.\d s", "1.0 s", said)
     assert shown.splitlines() == [
-        "tap-fake: 10 rows (990 B), 1 stream, 1.0 s (1.0 s waiting for the tap)",
+        "tap-fake: 10 rows (990 B), 1 stream, 1.0 s (1.0 s for the tap)",
         "  stream  read  loaded  written by  bookmark",
         "  users     10      10  merge       2024-01-10",
         "  new tables: users",
