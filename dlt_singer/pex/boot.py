@@ -19,6 +19,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from dlt_singer.pex.interpreters import Interpreter
+from dlt_singer.pex.seal import is_sealed
 
 _WHERE = "import sys; print(sys.prefix)"
 _BOOT_TIMEOUT_S = 600
@@ -27,7 +28,7 @@ _MODULES = frozenset({".py", ".so", ".dylib"})
 
 
 class DamagedPexError(Exception):
-    """The PEX does not unpack or boot; carries its last words."""
+    """The PEX is another than was built, or does not unpack or boot; carries the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,8 @@ def _whole(venv: Path) -> bool:
 
 
 def _unpacked(pex: Path, interpreter: Interpreter, root: Path) -> Layout:
+    if not is_sealed(pex):
+        raise DamagedPexError("it is not the file that was built or fetched")
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
     kept = {name: v for name, v in os.environ.items() if not name.startswith(("PEX_", "PYTHON", "__PEX"))}

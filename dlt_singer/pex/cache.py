@@ -24,6 +24,7 @@ from dlt_singer.pex.commands import Workshop, tool_variables
 from dlt_singer.pex.interpreters import Interpreter, libc
 from dlt_singer.pex.pip_settings import uv_variables
 from dlt_singer.pex.requirements import Requirements
+from dlt_singer.pex.seal import seal
 from dlt_singer.storage import Store, leased
 
 Progress = Callable[[str], None]
@@ -71,7 +72,7 @@ class Source:
         try:
             return lay_out(pex, self.interpreter, roots, self.on_progress)
         except DamagedPexError as err:
-            self.on_progress(f"{self.build.name}: {pex} does not boot ({err}), replacing it")
+            self.on_progress(f"{self.build.name}: {pex} cannot be used ({err}), replacing it")
         self.obtain(key, damaged=pex.stat().st_mtime_ns if pex.exists() else 0)
         try:
             return lay_out(pex, self.interpreter, roots, self.on_progress)
@@ -128,6 +129,7 @@ class Source:
                     return False
                 self.store.fetch(f"plugins/{key}.lock", lock_of(pex))
                 arrived.chmod(0o755)
+                seal(arrived, pex)
                 arrived.replace(pex)
         except StorageError as err:
             if not self.build_allowed:
@@ -181,6 +183,7 @@ class Source:
             made = build_pex(self.requirements, self.interpreter, start, shop)
             _flush(made.pex)
             made.lock.replace(lock_of(pex))
+            seal(made.pex, pex)
             made.pex.replace(pex)
             _flush(self.cache)
         size_mb, seconds = pex.stat().st_size / 1e6, time.monotonic() - started

@@ -17,6 +17,7 @@ from dlt_singer.pex.interpreters import find_interpreter, libc
 from dlt_singer.pex.keys import plugin_key
 from dlt_singer.pex.requirements import parse_pip_url
 from dlt_singer.pex.scripts import choose_script
+from dlt_singer.pex.seal import seal_of
 from dlt_singer.storage import Store
 
 
@@ -116,7 +117,7 @@ def forget(build: PluginBuild, cache: Path) -> tuple[Path, ...]:
     """
     pex = cache.absolute() / key_of(build)
     drop_layout(pex, pex_roots(cache.absolute()))
-    found = tuple(file for file in (pex, lock_of(pex)) if file.is_file())
+    found = tuple(file for file in (pex, lock_of(pex), seal_of(pex)) if file.is_file())
     for file in found:
         file.unlink()
     return found

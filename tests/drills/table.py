@@ -53,7 +53,7 @@ DRILLS = (
     Drill("every fifth answer is lost", the_store("answer lost/5"), "holds", store="s3"),
     Drill("the clock is a day behind", a_clock(-DAY_S, -DAY_S), "holds", rounds=2),
     Drill("the clock goes back within a run", a_clock(0, -DAY_S), "holds", rounds=2),
-    Drill("a PEX cut in half", a_damaged_plugin, "holds", says="does not boot"),
+    Drill("a PEX cut in half", a_damaged_plugin, "holds", says="is not the file that was built"),
     Drill("an emptied module of an unpacked PEX", a_hollow_plugin, "holds"),
     Drill("two runs at once", at_once, "holds", rounds=5),
     Drill("SIGTERM at any moment", a_signal(signal.SIGTERM), "either", rounds=20),

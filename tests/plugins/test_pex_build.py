@@ -479,7 +479,17 @@ def test_a_damaged_pex_is_built_again_by_itself(shared: Shared, built: PluginBui
     found = executable(built, cache, None, on_progress=said.append)
 
     assert run(found).startswith("hello")
-    assert "does not boot" in said[0]
+    assert "is not the file that was built" in said[0]
+
+
+def test_a_pex_that_was_replaced_is_never_started(shared: Shared, built: PluginBuild, cache: Path) -> None:
+    pex, trace = cache / shared.found.key, cache / "started"
+    pex.write_text(f"open({str(trace)!r}, 'w')", encoding="utf-8")
+
+    with pytest.raises(PluginError, match="is not in"):
+        get(built, cache, build_allowed=False)
+
+    assert not trace.exists()
 
 
 def test_a_plugin_can_be_told_to_unpack_anew(built: PluginBuild, cache: Path) -> None:
