@@ -151,11 +151,12 @@ def tap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeTap]:
     monkeypatch.setenv("SOURCES__SINGER__TAP_FAKE__CONFIG__SINGER_PASSWORD", KINDS["SOURCES__ variable"])
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    # dlt reads its files once in a process.
-    Container()[PluggableRunContext].reload_providers()
+    # dlt reads its files once in a process, of the directory it was first asked in.
+    context = Container()[PluggableRunContext]
+    before = context.context
+    context.reload(str(tmp_path))
     yield tap
-    (tmp_path / ".dlt" / "secrets.toml").unlink()
-    Container()[PluggableRunContext].reload_providers()
+    context.reload(before)
 
 
 def test_no_secret_is_left_on_disk_on_a_screen_or_in_arguments(

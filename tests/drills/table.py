@@ -20,7 +20,7 @@ from tests.drills.provoking import (
 DAY_S = 86_400.0
 QUICK = {"idle_timeout_s": 1}
 
-SHORT = ("two runs at once", "SIGTERM at any moment", "kill -9 of the pipeline")
+SHORT = ("two runs at once", "kill -9 of the pipeline")
 """Those that every run of the tests does."""
 DRILLS = (
     Drill("the tap exits with 1", the_tap("exits with 1"), says="ended with exit code 1"),
