@@ -77,10 +77,10 @@ class Tally:
         """Note where the stream starts."""
         self.table, self.began_at = table, _bookmark(slot)
 
-    def add(self, rows: int, new: int) -> None:
-        """Note a batch that was handed over, and how many rows of it were new."""
+    def add(self, new: int, *, known: int) -> None:
+        """Note new rows that were handed over, and how many came that had been loaded before."""
         self.handed += new
-        self.known += rows - new
+        self.known += known
 
     def end(self, slot: Slot, written_by: str | None, *, complete: bool) -> None:
         """Note where the stream has come."""

@@ -94,7 +94,8 @@ class Delivery:
             whole -= 1
         if whole == 0:
             return None
-        after = replace(self, batches=self.batches[whole:], content=rest, rows=len(rest), since=time.monotonic())
+        behind = self.batches[whole:]
+        after = replace(self, batches=behind, content=rest, marks=[], rows=len(rest), since=time.monotonic())
         self.batches, self.content, self.rows = self.batches[:whole], kept, len(kept)
         return after
 

@@ -130,7 +130,7 @@ class StreamSync:
                 return
             self._handed = last.number
             self._run.session.hand_over(self._run.feed, last)
-            self._run.tally.add(sum(batch.rows for batch in delivery.batches), delivery.rows)
+            self._run.tally.add(delivery.rows, known=sum(mark.known for mark in delivery.marks))
             if self._boundary is not None:
                 self._boundary.handed(first.first, delivery.marks)
             if delivery.sequence:

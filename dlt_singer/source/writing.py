@@ -186,7 +186,7 @@ class _WrittenStream:
             self._note_repeated(batch)
             batch.pieces = []
             self.session.hand_over(self._feed, batch)
-            self._tally.add(batch.rows, batch.rows)
+            self._tally.add(batch.rows, known=0)
         return True
 
     def _note_repeated(self, batch: Rows) -> None:

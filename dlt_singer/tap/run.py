@@ -161,7 +161,8 @@ class TapRun:
                 pieces.append(chunk)
                 self._check_length(sum(map(len, pieces)))
                 continue
-            yield b"".join((*pieces, chunk[:end]))
+            # Copied once: this is the way of all there is.
+            yield b"".join((*pieces, memoryview(chunk)[:end]))
             pieces = [chunk[end + 1 :]]
         self._unfinished = b"".join(pieces)
 
