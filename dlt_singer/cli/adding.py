@@ -92,7 +92,8 @@ def _found(project: Project, arguments: argparse.Namespace) -> Plugin:
     from dlt_singer.tap.executable import built
 
     given = arguments.pip_url
-    candidates = [given] if given else [variant.format(name=arguments.name) for variant in _VARIANTS]
+    variants = _VARIANTS if arguments.name.startswith("tap-") else ("{name}",)
+    candidates = [given] if given else [variant.format(name=arguments.name) for variant in variants]
     failures: list[PluginBuildError] = []
     for pip_url in candidates:
         plugin = Plugin(arguments.name, root=project.root, pip_url=pip_url, python=arguments.python)

@@ -131,7 +131,7 @@ def pipeline_name_of(tap: str, env: str) -> str:
         >>> pipeline_name_of("tap-carbon-intensity", "live")
         'carbon_intensity_live'
     """
-    name = tap.removeprefix("tap-").replace("-", "_").replace(".", "_")
+    name = tap.replace("tap-", "", 1).replace("-", "_").replace(".", "_")
     return name if env in ("default", "dev", "development") else f"{name}_{env}"
 
 
@@ -142,10 +142,13 @@ def open_pipeline(arguments: argparse.Namespace, tap: Tap) -> dlt.Pipeline:
     from dlt.common.schema.utils import normalize_schema_name
 
     name = arguments.pipeline_name or pipeline_name_of(tap.plugin.tap_name, tap.project.env)
+    dataset = arguments.dataset or tap.plugin.load_path or normalize_schema_name(tap.plugin.tap_name)
+    if name == dataset and not arguments.pipeline_name:
+        # The pipeline names DuckDB's file and so its catalog; DuckDB refuses a schema of the same name.
+        name = f"{name}_pipeline"
     destination = arguments.destination
     if destination is None and not _has_destination(name):
         destination = "duckdb"
-    dataset = arguments.dataset or tap.plugin.load_path or normalize_schema_name(tap.plugin.tap_name)
     try:
         return dlt.pipeline(name, destination=destination, dataset_name=dataset)
     except UnknownDestinationModule:

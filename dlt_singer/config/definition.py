@@ -81,7 +81,7 @@ def define(name: str, kind: str, scope: Scope, root: Path, dotenv: Mapping[str, 
     fields: dict[str, object] = {
         **_program(plain),
         **_options(plain, root),
-        "executable": _text(plain, "executable") or base,
+        "base": base,
         "environment": {**dotenv, **_mapping(shared), **_mapping(spec.get("environment"))},
         "config": _mapping(spec.get("config")),
         "partitions": partitions_in(_mapping(spec.get("partitions")), f"{path}.partitions"),
@@ -124,6 +124,7 @@ def _program(plain: Mapping[str, JSON]) -> dict[str, object]:
     return {
         "pip_url": _text(plain, "pip_url"),
         "command": _texts(plain, "command"),
+        "executable": _text(plain, "executable") or "",
         "entrypoint": _text(plain, "entrypoint"),
         "python": _text(plain, "python"),
         "version": None if version is None else str(version),

@@ -158,10 +158,18 @@ def _column(node: yaml.Node, parent: int) -> int:
 
 
 def _inserted(lines: list[str], node: yaml.Node, block: list[str]) -> str:
-    at = _last_line(node) + 1
+    at, column = _last_line(node) + 1, _column(node, 0)
+    # Comments further in than the keys belong to the last of them: the settings that its tap could have.
+    while at < len(lines) and (not lines[at].strip() or _is_comment_within(lines[at], column)):
+        at += 1
     while at > 0 and not lines[at - 1].strip():
         at -= 1
     return "\n".join([*lines[:at], *block, *lines[at:]]) + "\n"
+
+
+def _is_comment_within(line: str, column: int) -> bool:
+    said = line.lstrip()
+    return said.startswith("#") and len(line) - len(said) > column
 
 
 def _last_line(node: yaml.Node) -> int:

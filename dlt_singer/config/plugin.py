@@ -37,7 +37,8 @@ class Plugin:
         root: The project's directory, which relative paths start from.
         pip_url: Requirements as written, or None if there is a `command`.
         command: An executable that is there already, with leading arguments; empty if there is a `pip_url`.
-        executable: Console script inside the environment; by default the name of the root definition.
+        base: Name of the root definition, itself or what it inherits from.
+        executable: Console script inside the environment; by default named like the root definition.
         entrypoint: `module:attribute`, which wins over the executable.
         python: The interpreter asked for, such as `3.10`.
         version: `_version`, which makes for another build of the same requirements.
@@ -70,6 +71,7 @@ class Plugin:
     root: Path = field(default_factory=Path)
     pip_url: str | None = None
     command: tuple[str, ...] = ()
+    base: str = ""
     executable: str = ""
     entrypoint: str | None = None
     python: str | None = None
@@ -109,8 +111,10 @@ class Plugin:
     unsupported: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not self.base:
+            object.__setattr__(self, "base", self.name)
         if not self.executable:
-            object.__setattr__(self, "executable", self.name)
+            object.__setattr__(self, "executable", self.base)
 
     def __repr__(self) -> str:
         return f"Plugin({self.name!r}, kind={self.kind!r})"

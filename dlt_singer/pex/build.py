@@ -37,7 +37,10 @@ if ":" not in value:
     found = found.select(group="console_scripts") if hasattr(found, "select") else found["console_scripts"]
     value = {point.name: point.value for point in found}.get(value, "")
 if value:
-    importlib.import_module(value.partition(":")[0].strip())
+    module, _, attribute = value.partition("[")[0].partition(":")
+    found = importlib.import_module(module.strip())
+    for name in attribute.strip().split(".") if attribute.strip() else ():
+        found = getattr(found, name)
 """
 # uv has judged the versions; without --ignore-errors pex would refuse what --no-deps and --override allowed.
 _PACK = ("-m", "pex", "--venv", "prepend", "--sh-boot", "--ignore-errors")

@@ -40,7 +40,8 @@ class PluginBuild:
         root: The project's root; relative paths in `pip_url` start there.
         python: `3.9`, a path, or None for the interpreter that runs us.
         version: `_version`, which makes a new build when it changes.
-        executable: The console script to start, if it is not named like the plugin.
+        base: The plugin whose name the console script has, if it is not this one.
+        executable: The console script to start, if it is named otherwise.
         entrypoint: `module:attribute` to start; wins over `executable`.
     """
 
@@ -49,6 +50,7 @@ class PluginBuild:
     root: Path
     python: str | None = None
     version: str | None = None
+    base: str | None = None
     executable: str | None = None
     entrypoint: str | None = None
 
@@ -179,7 +181,7 @@ class Source:
         with _private(self.cache, key) as directory:
             variables = tool_variables(os.environ, uv_variables(os.environ), directory)
             shop = Workshop(plugin.name, directory, plugin.root, variables, self.on_progress)
-            start = Start(plugin.name, plugin.executable, plugin.entrypoint)
+            start = Start(plugin.base or plugin.name, plugin.executable, plugin.entrypoint)
             made = build_pex(self.requirements, self.interpreter, start, shop)
             _flush(made.pex)
             made.lock.replace(lock_of(pex))

@@ -164,8 +164,8 @@ def _script(build: PluginBuild, lock: Path, on_progress: Progress) -> str:
     try:
         installed = json.loads(lock.read_text(encoding="utf-8"))["commands"]
     except (OSError, ValueError, KeyError):
-        return build.executable or build.name
-    script = choose_script(build.name, build.executable, installed)
+        return build.executable or build.base or build.name
+    script = choose_script(build.base or build.name, build.executable, installed)
     if script.note:
         on_progress(script.note)
     return script.name

@@ -44,7 +44,10 @@ def choose_script(plugin: str, executable: str | None, installed: Collection[str
         return Script(wanted)
     taps = [name for name in installed if name.startswith(("tap-", "target-"))]
     if executable is None and len(taps) == 1:
-        return Script(taps[0], f"{plugin} has no command '{plugin}'; using its only tap, '{taps[0]}'.")
+        # `pipelinewise-tap-mysql` and `tap-mysql-orders` are plain enough about `tap-mysql`.
+        alike = taps[0] in plugin
+        note = "" if alike else f"{plugin} has no command '{plugin}'; using its only tap, '{taps[0]}'."
+        return Script(taps[0], note)
     hint = did_you_mean(wanted, installed)
     raise PluginBuildError(
         f"{plugin} was installed, but has no command '{wanted}'. There are: "

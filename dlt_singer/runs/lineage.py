@@ -66,7 +66,7 @@ def follow(manifests: Iterable[Manifest], stream: str, lineage: str | None = Non
         raise LineageError(
             f"Stream '{stream}' has {len(live)} lineages in the reservoir: "
             f"{'; '.join(chain.describe() for chain in live)}.",
-            "Name the one to follow: reservoir(..., lineage=...), with its first word or its pipeline.",
+            "Name the one to follow: `lineage=` or `--lineage`, with its first word or its pipeline.",
         )
     if not live and lineage is not None and chains:
         raise LineageError(

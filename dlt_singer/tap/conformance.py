@@ -45,7 +45,9 @@ class Conformance:
     """
 
     def __init__(self, catalog: Catalog | None) -> None:
-        self._streams = {stream.name: stream for stream in catalog.streams} if catalog is not None else {}
+        streams = catalog.streams if catalog is not None else ()
+        # Messages say `stream`; the PipelineWise taps say `tap_stream_id` there.
+        self._streams = {stream.id: stream for stream in streams} | {stream.name: stream for stream in streams}
         self._schemas: dict[str, tuple[JSONObject, tuple[str, ...]]] = {}
         self._bookmarked: dict[str, str] = {}
         self._counts: Counter[str] = Counter()

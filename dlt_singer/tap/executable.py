@@ -51,7 +51,8 @@ def build_of(plugin: Plugin, project: Project) -> pex.PluginBuild:
         plugin.pip_url or "",
         python=plugin.python,
         version=plugin.version,
-        executable=plugin.executable,
+        base=plugin.base,
+        executable=plugin.executable if plugin.executable != plugin.base else None,
         entrypoint=plugin.entrypoint,
         root=project.root,
     )

@@ -11,7 +11,7 @@ import logging
 import re
 import sys
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote, quote_plus
@@ -28,6 +28,7 @@ _LEVEL = re.compile(
     (?i: \b level [=:] \s* "? (?P<key>[a-z]+) | \[ (?P<tag> debug|info|warning|warn|error|critical|fatal ) \s* \] )
     | \b (?P<word> DEBUG|INFO|WARNING|WARN|ERROR|CRITICAL|FATAL ) \b ))"""
 )
+_INSTALLED = re.compile(r'"[^"]*/site-packages/')
 _LEVELS = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
@@ -114,7 +115,8 @@ class StderrLog:
         tail = self._tail.copy()
         if not tail:
             return "It wrote nothing to stderr."
-        lines = "\n".join(f"  | {line[:_SHOWN_CHARACTERS]}" for line in tail)
+        kept = _without_calls(tail) if self._file and self._path else tail
+        lines = "\n".join(f"  | {line[:_SHOWN_CHARACTERS]}" for line in kept)
         share = "Most" if self._left_out else "All"
         whole = f"\n{share} of them: {self._path}" if self._file and self._path else ""
         return f"Its last words on stderr:\n{lines}{whole}"
@@ -147,6 +149,20 @@ class StderrLog:
             # A log that cannot be written must not end a load that works.
             self._path = None
             warn(f"The tap's log cannot be written: {err}.")
+
+
+def _without_calls(lines: Iterable[str]) -> list[str]:
+    """Return lines with, of each traceback, only the call where it happened."""
+    kept: list[str] = []
+    within = False
+    for line in lines:
+        indented = line.startswith("  ")
+        if within and indented and line.startswith('  File "'):
+            while kept and kept[-1].startswith("  "):
+                kept.pop()
+        within = line.startswith("Traceback (") or (within and indented)
+        kept.append(_INSTALLED.sub('"', line) if within else line)
+    return kept
 
 
 def level_of(line: str) -> int:

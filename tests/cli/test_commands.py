@@ -132,6 +132,16 @@ def test_a_run_goes_on_from_its_bookmark_and_full_starts_anew(tap: FakeTap, cli:
     assert (first["pipeline"], first["dataset"], first["destination"]) == ("fake", "tap_fake", "duckdb")
 
 
+def test_a_tap_with_the_name_of_its_dataset_is_loaded_by_a_pipeline_with_another(
+    tap: FakeTap, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALTO_LOAD_PATH", "fake")
+
+    said = cli("run", tap.name, "--json")
+
+    assert (said.code, json.loads(said.out)["pipeline"]) == (0, "fake_pipeline")
+
+
 def test_a_run_reads_only_the_streams_it_is_told(tap: FakeTap, cli: Cli) -> None:
     said = json.loads(cli("run", tap.name, "--streams", "logs", "--dataset", "other", "--json").out)
 

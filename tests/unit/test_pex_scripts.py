@@ -25,6 +25,12 @@ def test_the_only_tap_there_is_taken_and_said() -> None:
     assert "tap-github" in script.note
 
 
+def test_a_vendor_before_the_tap_is_not_worth_a_word() -> None:
+    script = choose_script("pipelinewise-tap-mysql", None, ["jsonschema", "tap-mysql"])
+
+    assert (script.name, script.note) == ("tap-mysql", "")
+
+
 @pytest.mark.parametrize(
     ("executable", "installed"),
     [

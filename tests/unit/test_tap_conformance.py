@@ -83,6 +83,12 @@ def test_a_rule_that_is_broken_is_named(
     assert text in found[rule][1]
 
 
+def test_messages_may_name_a_stream_by_its_id() -> None:
+    catalog = Catalog.parse({"streams": [{"stream": "people", "tap_stream_id": "users", "schema": SCHEMA}]})
+
+    assert judged(schema(), catalog=catalog)["asked"][0] == "ok"
+
+
 def test_a_stream_that_nobody_asked_for_is_named() -> None:
     catalog = Catalog.parse({"streams": [{"stream": "logs", "schema": SCHEMA}]})
 

@@ -120,6 +120,33 @@ def test_of_a_line_without_end_the_last_words_show_the_beginning() -> None:
     assert len(log.last_words()) < 1_100
 
 
+def test_of_a_traceback_the_last_words_show_where_it_happened(tmp_path: Path) -> None:
+    log = StderrLog("tap-x", (), tmp_path / "tap.log")
+
+    for line in (
+        "CRITICAL no host",
+        "Traceback (most recent call last):",
+        '  File "/pex/bin/tap-x", line 22, in <module>',
+        "    sys.exit(entry_point())",
+        "             ^^^^^^^^^^^^^",
+        '  File "/pex/lib/site-packages/singer/check.py", line 1, in check',
+        "    raise KeyError(host)",
+        "KeyError: 'host'",
+        "  indented, but no call",
+    ):
+        log(line)
+    log.close()
+
+    assert log.last_words().splitlines()[1:-1] == [
+        "  | CRITICAL no host",
+        "  | Traceback (most recent call last):",
+        '  |   File "singer/check.py", line 1, in check',
+        "  |     raise KeyError(host)",
+        "  | KeyError: 'host'",
+        "  |   indented, but no call",
+    ]
+
+
 def test_the_last_words_can_be_asked_for_while_the_tap_talks() -> None:
     log, done = StderrLog("tap-x", (), None), threading.Event()
     log.mute()

@@ -90,6 +90,17 @@ def test_settings_that_are_not_set_are_shown_as_comments_below_config() -> None:
     )
 
 
+def test_such_comments_stay_with_their_tap_when_another_is_added() -> None:
+    first = with_tap("default:\n  taps: {}\n\n# on top\nlive: {}\n", YAML, "tap-x", {"pip_url": "tap-x"}, ["path:"])
+
+    changed = with_tap(first, YAML, "tap-y", {"pip_url": "tap-y"})
+
+    assert changed == (
+        "default:\n  taps:\n    tap-x:\n      pip_url: tap-x\n      config:\n        # path:\n"
+        "    tap-y:\n      pip_url: tap-y\n\n# on top\nlive: {}\n"
+    )
+
+
 def test_json_and_toml_are_extended_too() -> None:
     as_json = with_tap('{"default": {"load_path": "raw"}}', Path("alto.json"), "tap-x", TAP)
     as_toml = with_tap('# kept\n[default]\nload_path = "raw"\n', Path("alto.toml"), "tap-x", {"pip_url": "tap-x"})
