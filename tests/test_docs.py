@@ -52,18 +52,6 @@ def test_the_docs_say_which_keys_of_a_tap_are_refused(key: str, tmp_path: Path) 
     assert refused == _is_said_to_be_refused("tap", key)
 
 
-@pytest.mark.parametrize("key", ["extensions"])
-def test_the_docs_say_which_keys_of_a_project_are_refused(key: str, tmp_path: Path) -> None:
-    (tmp_path / "alto.yaml").write_text(
-        yaml.safe_dump({"default": {key: _example(project_form[key]), "taps": {"tap-x": {"command": ["x"]}}}})
-    )
-
-    refused = bool(load_project(tmp_path).tap("tap-x").unsupported)
-
-    assert refused
-    assert _is_said_to_be_refused("project", key)
-
-
 def test_every_error_is_documented_and_every_documented_error_exists() -> None:
     documented = re.findall(r"^### (\w+)$", (DOCS / "errors.md").read_text(), re.MULTILINE)
 

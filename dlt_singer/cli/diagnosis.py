@@ -13,7 +13,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Literal
 
 from dlt_singer.cli.place import chosen_taps, open_project
-from dlt_singer.errors import ConfigError, SingerError
+from dlt_singer.errors import SingerError
 
 if TYPE_CHECKING:
     from dlt_singer.config import Plugin, Project
@@ -53,6 +53,9 @@ def diagnose(patterns: list[str]) -> Iterator[Diagnosis]:
         yield Diagnosis("project", "fault", err.reason, err.remedy)
         return
     yield Diagnosis("project", "ok", f"{project.file}, environment {project.env}, {len(project.taps)} taps")
+    if project.extensions:
+        unused = ", ".join(project.extensions)
+        yield Diagnosis("project", "ok", f"extensions are not run here, and no tap needs them: {unused}")
     yield from _cache(project)
     yield from _store(project)
     yield from _destination(project, names)
@@ -163,7 +166,8 @@ def _tap(project: Project, name: str) -> Iterator[Diagnosis]:
         parts = [part.plugin for part in Tap(plugin, project).partitions]
         for part in parts:
             part.secret_values()
-    except ConfigError as err:
+            Tap(part, project).masks(None, salted=True)
+    except SingerError as err:
         yield Diagnosis(name, "fault", err.reason, err.remedy)
         return
     for part in parts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
 from dlt_singer._types import JSON, JSONObject
@@ -19,34 +19,45 @@ if TYPE_CHECKING:
 def list_plugins(arguments: argparse.Namespace) -> None:
     """Show every plugin: what it is made from, whether it is built, how old its catalog is."""
     project = open_project()
-    taps = [_tap_row(project.taps[name], project) for name in project.taps]
+    broken: dict[str, JSON] = {}
+    taps = [_tap_row(plugin, project) for plugin in _usable(project.taps, broken)]
     others = [
-        {"name": name, "kind": kind, "from": _origin(plugins[name])}
-        for kind, plugins in (("target", project.targets), ("utility", project.utilities))
-        for name in plugins
+        {"name": plugin.name, "kind": plugin.kind, "from": _origin(plugin)}
+        for plugins in (project.targets, project.utilities)
+        for plugin in _usable(plugins, broken)
     ]
-    document: JSON = {"project": str(project.file), "env": project.env, "taps": taps, "others": others}
+    document: JSON = {
+        "project": str(project.file),
+        "env": project.env,
+        "taps": taps,
+        "others": others,
+        "broken": broken,
+    }
     lines = [f"{project.file}, environment {project.env}", ""]
     if taps:
         headers = ("tap", "built", "streams", "catalog", "from")
         rows = [[tap["name"], tap["built"], tap["streams"] or "", tap["catalog"], tap["from"]] for tap in taps]
         lines.append(table(headers, rows))
-    else:
+    elif not project.taps:
         lines.append("No taps yet. Add one: dlt-singer add tap-<name>")
     if others:
         lines += ["", "Not run here (dlt loads; `dlt-singer invoke` starts a utility):"]
         lines.append(
             table(("plugin", "kind", "from"), [[each["name"], each["kind"], each["from"]] for each in others])
         )
+    if broken:
+        lines += ["", "Not to be used as they are written:", *(f"  {name}: {why}" for name, why in broken.items())]
     show(arguments, document, "\n".join(lines))
 
 
 def show_config(arguments: argparse.Namespace) -> None:
     """Show a plugin's settings as they apply, secrets masked."""
     project = open_project()
-    name, _, joined = arguments.plugin.partition("--")
-    plugin = find_plugin(project, name)
-    tap = arguments.tap or joined
+    name, tap = arguments.plugin, arguments.tap
+    if not any(name in plugins for plugins in (project.taps, project.targets, project.utilities)):
+        name, _, joined = name.partition("--")
+        tap = tap or joined
+    plugin = find_plugin(project.feeding(tap) if tap else project, name)
     config = plugin.public_config()
     if tap:
         if plugin.kind != "target":
@@ -116,12 +127,25 @@ def setting_rows(settings: JSONObject, config: Mapping[str, object]) -> list[dic
 def dump(arguments: argparse.Namespace) -> None:
     """Print the rendered configuration, or a part of it."""
     value: JSON = open_project().public_settings()
+    if not arguments.keys:
+        value = {"default": value}
     for key in arguments.keys:
         if not isinstance(value, Mapping) or key not in value:
             known = list(value) if isinstance(value, Mapping) else []
             raise UsageError(f"The configuration has no '{key}' there. {suggest(key, known)}")
         value = value[key]
     print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def _usable(plugins: Mapping[str, Plugin], broken: dict[str, JSON]) -> Iterator[Plugin]:
+    """Yield the plugins whose settings hold; note of the others why theirs do not."""
+    from dlt_singer.errors import ConfigError
+
+    for name in plugins:
+        try:
+            yield plugins[name]
+        except ConfigError as err:
+            broken[name] = err.reason
 
 
 def _tap_row(plugin: Plugin, project: Project) -> dict[str, JSON]:

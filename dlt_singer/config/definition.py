@@ -36,7 +36,6 @@ FROM_PROJECT = (
 """Keys of a project that are defaults for each of its taps."""
 _KEEP_WRAPPED = ("config", "environment", "mask_salt", "partitions")
 _NOT_YET = ("stream_maps",)
-_NOT_YET_IN_PROJECT = ("extensions",)
 
 
 def define(name: str, kind: str, scope: Scope, root: Path, dotenv: Mapping[str, str]) -> Plugin:
@@ -88,7 +87,7 @@ def define(name: str, kind: str, scope: Scope, root: Path, dotenv: Mapping[str, 
         "accents": {key: _mapping(spec[key]) for key in accents},
         "mask_salt": _secret({**defaults, **spec}.get("mask_salt")),
         "settings": spec,
-        "unsupported": _unsupported(plain, {key: f"{path}.{key}" for key in spec}, project),
+        "unsupported": tuple(f"{path}.{key}" for key in _NOT_YET if plain.get(key)),
     }
     return Plugin(
         name=name,
@@ -163,15 +162,6 @@ _AS_THEY_ARE = (
     "reservoir", "resume", "on_error", "checkpoint_s",
     "progress_s", "summary_table",
 )  # fmt: skip
-
-
-def _unsupported(plain: Mapping[str, JSON], own: Mapping[str, str], project: Settings) -> tuple[str, ...]:
-    def place(key: str) -> str:
-        return own.get(key, f"The project's key {key}")
-
-    found = [place(key) for key in _NOT_YET if plain.get(key)]
-    found += [place(key) for key in _NOT_YET_IN_PROJECT if project.get(key)]
-    return tuple(found)
 
 
 def _mask(plain: Mapping[str, JSON]) -> dict[str, JSON]:

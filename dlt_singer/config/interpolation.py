@@ -163,7 +163,10 @@ def _walk(keys: list[str], name: str, path: str, scope: Scope) -> Setting:
         elif isinstance(found, Mapping) and (known := find_key(key, found)) is not None:
             found = found[known]
         else:
-            raise ConfigError(f"{path} refers to '{{{name}}}', but there is no '{key}'.", "Check the spelling.")
+            raise ConfigError(
+                f"{path} refers to '{{{name}}}', but there is no '{key}'.",
+                "Correct the reference, or set it: a secret in alto.secrets.yaml or in a variable.",
+            )
     return found
 
 

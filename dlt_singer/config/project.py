@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dlt_singer._types import JSON
@@ -133,6 +133,10 @@ class Project:
             hint = did_you_mean(name, self.taps)
             raise UnknownPluginError(f"No plugin '{name}' in {self.file.name}.", f"{hint} {known}".lstrip())
         return self.taps[name]
+
+    def feeding(self, tap: str) -> Project:
+        """Return the project as the targets of a tap see it: `load_path` is the tap's."""
+        return replace(self, settings={**self.settings, "load_path": self.tap(tap).load_path})
 
     def setting(self, key: str) -> Setting:
         """Return a project key's value with references rendered; None if it is not set.

@@ -116,16 +116,31 @@ def tool_variables(environ: Mapping[str, str], pip: Mapping[str, str], directory
     }
 
 
+_REMEDIES = (
+    ("git operation failed", "Check the network, the repository's URL and the credentials for it."),
+    (
+        "failed to fetch|error sending request|dns error",
+        "Check the network, the index URL and its credentials.",
+    ),
+    (
+        "not found in the package registry|no version",
+        "Check name and version in `pip_url`, or name another index with --extra-index-url.",
+    ),
+    (
+        r"requires-python|python version|\bdepends on python\b",
+        "Choose another interpreter with `python:`, or another version in `pip_url`.",
+    ),
+    (
+        "no solution found",
+        "Loosen a version in `pip_url`, or overrule one of its dependencies with `--override FILE`.",
+    ),
+    (
+        "failed to build|build backend",
+        "Try an older `python:`, or a version that has a wheel for this one.",
+    ),
+    ("", "Correct `pip_url`; its requirements are installed as `uv pip install` would."),
+)
+
+
 def _remedy(said: str) -> str:
-    lowered = said.lower()
-    if "failed to fetch" in lowered or "error sending request" in lowered or "dns error" in lowered:
-        return "Check the network, the index URL and its credentials."
-    if "not found in the package registry" in lowered or "no version" in lowered:
-        return "Check name and version in `pip_url`, or name another index with --extra-index-url."
-    if re.search(r"requires-python|python version|\bdepends on python\b", lowered):
-        return "Choose another interpreter with `python:`, or another version in `pip_url`."
-    if "no solution found" in lowered:
-        return "Loosen a version in `pip_url`, or overrule one of its dependencies with `--override FILE`."
-    if "failed to build" in lowered or "build backend" in lowered:
-        return "Try an older `python:`, or a version that has a wheel for this one."
-    return "Correct `pip_url`; its requirements are installed as `uv pip install` would."
+    return next(remedy for pattern, remedy in _REMEDIES if re.search(pattern, said.lower()))

@@ -53,6 +53,7 @@ def test_the_private_directory_is_not_shown(shop: Workshop) -> None:
     ("said", "remedy"),
     [
         pytest.param("error sending request for url", "Check the network", id="network"),
+        pytest.param("Git operation failed: Could not resolve host", "repository's URL", id="git"),
         pytest.param("No solution found: because there is no version of x==99", "Check name", id="no version"),
         pytest.param("the current Python version (3.8) does not satisfy", "another interpreter", id="python"),
         pytest.param("No solution found: a depends on singer-python>=6", "Loosen a version", id="conflict"),
