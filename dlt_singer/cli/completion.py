@@ -30,7 +30,12 @@ compdef _dlt_singer dlt-singer
 _FISH = """\
 function __dlt_singer_complete
     set -l words (commandline -opc) (commandline -ct)
-    dlt-singer __complete $words[2..-1] 2>/dev/null
+    set -l found (dlt-singer __complete $words[2..-1] 2>/dev/null)
+    if test -n "$found"
+        printf '%s\\n' $found
+    else
+        __fish_complete_path $words[-1]
+    end
 end
 complete -c dlt-singer -f -a '(__dlt_singer_complete)'
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -47,16 +48,39 @@ def test_each_shell_has_a_script(shell: str, cli: Cli) -> None:
         subprocess.run([shell, "-n", "-c" if shell != "fish" else "--command", script], check=True)
 
 
-def test_bash_completes_by_its_script(tap: FakeTap, cli: Cli, tmp_path: Path) -> None:
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    """The command as shells find it on PATH."""
     program = tmp_path / "bin" / "dlt-singer"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m dlt_singer "$@"\n')
     program.chmod(0o755)
-    code = cli("completion", "bash").out + (
-        'COMP_WORDS=(dlt-singer run tap-); COMP_CWORD=2; _dlt_singer; echo "${COMPREPLY[@]}"'
-    )
-    path = f"{program.parent}:/usr/bin:/bin"
+    return program
 
-    done = subprocess.run(["bash", "-c", f"export PATH={path}\n{code}"], capture_output=True, text=True, check=True)
 
-    assert done.stdout.strip() == "tap-fake"
+ASK = {
+    "bash": 'COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _dlt_singer; echo "${{COMPREPLY[@]}}"',
+    # What compinit would define, so that the test needs no terminal.
+    "zsh": """
+        compadd() {{ shift; print -- "$@"; }}
+        _files() {{ print -- FILES; }}
+        words=({words}); CURRENT=$#words; _dlt_singer
+        """,
+    "fish": "complete -C '{words}'",
+}
+
+
+@pytest.mark.parametrize("shell", ASK)
+def test_a_shell_completes_by_its_script(shell: str, tap: FakeTap, cli: Cli, program: Path) -> None:
+    if not shutil.which(shell):
+        pytest.skip(f"{shell} is not here")
+    script = cli("completion", shell).out
+
+    def completed(words: str) -> list[str]:
+        code = f"{'compdef() { :; }' if shell == 'zsh' else ''}\n{script}\n{ASK[shell].format(words=words)}"
+        environ = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}", "HOME": str(program.parent)}
+        done = subprocess.run([shell, "-c", code], capture_output=True, text=True, check=True, env=environ)
+        return done.stdout.split()
+
+    assert completed("dlt-singer run tap-") == ["tap-fake"]
+    assert completed("dlt-singer --project-dir bi") == {"bash": [], "zsh": ["FILES"], "fish": ["bin/"]}[shell]
