@@ -73,6 +73,7 @@ drills: $(VENV)/.test ## Let everything go wrong around runs, kill them two hund
 	$(BIN)/python -m tests.drills
 	$(BIN)/python -m tests.drills.resume
 	$(BIN)/python -m tests.drills.resume --markers
+	$(BIN)/python -m tests.drills.shares
 	CONFORMANCE="every way" $(BIN)/python -m pytest tests/conformance
 	MACHINES_STREAMS=8 $(BIN)/python -m pytest tests/dagster/test_many_machines.py
 

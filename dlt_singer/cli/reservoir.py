@@ -7,10 +7,11 @@ import time
 from typing import cast
 
 from dlt_singer._types import JSON
-from dlt_singer.cli import reservoir_care
+from dlt_singer.cli import reservoir_care, reservoir_shares
 from dlt_singer.cli.command import Command, Parser
 from dlt_singer.cli.outcome import show_outcome
-from dlt_singer.cli.place import add_pipeline_options, open_pipeline, open_tap, pipeline_name_of
+from dlt_singer.cli.place import add_pipeline_options, open_pipeline, open_tap
+from dlt_singer.cli.reservoir_shares import add_wishes, name_pipeline, one_share, wishes
 from dlt_singer.cli.run import REFRESHES, names_in
 from dlt_singer.cli.screen import add_json, show, table, width
 
@@ -70,17 +71,14 @@ def replay(arguments: argparse.Namespace) -> None:
     from dlt_singer.source import run as load
 
     tap = open_tap(arguments.tap, whole=True)
-    _name_pipeline(arguments, tap.plugin.tap_name, tap.project.env)
+    name_pipeline(arguments, tap.plugin.tap_name, tap.project.env)
     pipeline = open_pipeline(arguments, tap)
     pipeline.destination_client()
-    source = reservoir(
-        tap.name,
-        names_in(arguments.streams),
-        since=arguments.since,
-        until=arguments.until,
-        lineage=arguments.lineage,
-        damaged="skip" if arguments.skip_damaged else "fail",
-    )
+    if arguments.share:
+        share = one_share(arguments, tap.name)
+        pipeline, source = share.pipeline(pipeline), share.source
+    else:
+        source = reservoir(tap.name, names_in(arguments.streams), **wishes(arguments))
     started = time.monotonic()
     info = load(pipeline, source, summary=False, **({"refresh": arguments.refresh} if arguments.refresh else {}))
     info.raise_on_failed_jobs()
@@ -92,16 +90,11 @@ def reset(arguments: argparse.Namespace) -> None:
     from dlt_singer.state import clear_state
 
     tap = open_tap(arguments.tap)
-    _name_pipeline(arguments, tap.plugin.tap_name, tap.project.env)
+    name_pipeline(arguments, tap.plugin.tap_name, tap.project.env)
     pipeline = open_pipeline(arguments, tap)
     cleared = clear_state(pipeline, f"reservoir of {tap.name}", names_in(arguments.streams) or ())
     text = f"the next replay loads all of {', '.join(cleared)}" if cleared else "nothing has been replayed"
     show(arguments, {"tap": tap.name, "reset": list(cleared)}, f"{tap.name}, {pipeline.pipeline_name}: {text}.")
-
-
-def _name_pipeline(arguments: argparse.Namespace, tap: str, env: str) -> None:
-    # A replay has a pipeline of its own: it goes at another pace than the tap's.
-    arguments.pipeline_name = arguments.pipeline_name or f"{pipeline_name_of(tap, env)}_reservoir"
 
 
 def _ls_arguments(parser: Parser) -> None:
@@ -117,14 +110,10 @@ def _write_arguments(parser: Parser) -> None:
 
 
 def _replay_arguments(parser: Parser) -> None:
-    parser.add_argument("tap", help="name of the tap")
-    parser.add_argument("--streams", metavar="A,B", action="append", help="only these streams")
-    parser.add_argument("--since", metavar="TIME", help="only runs that ended at this time or later")
-    parser.add_argument("--until", metavar="TIME", help="only runs that ended before")
+    add_wishes(parser)
     parser.add_argument(
-        "--lineage", metavar="NAME", help="which lineage to follow if there are several: a pipeline, or write"
+        "--share", metavar="2/4", help="only this share of what ended before --until, as a pipeline of its own"
     )
-    parser.add_argument("--skip-damaged", action="store_true", help="leave out files that are missing or damaged")
     parser.add_argument(
         "--refresh", choices=REFRESHES, metavar="MODE", help=f"dlt's refresh: {', '.join(REFRESHES)}"
     )
@@ -161,6 +150,7 @@ COMMANDS = (
             Command("ls", "The runs that are mirrored of a tap", list_runs, _ls_arguments),
             Command("replay", "Load what is new in the reservoir, without the tap", replay, _replay_arguments),
             Command("reset", "Forget how far a pipeline has replayed", reset, _reset_arguments),
+            *reservoir_shares.COMMANDS,
             *reservoir_care.COMMANDS,
         ),
     ),

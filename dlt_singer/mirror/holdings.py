@@ -51,18 +51,21 @@ class Holdings:
     _chains: dict[tuple[str, str | None], Chain | None] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, reservoir: Reservoir, since: str = "") -> Holdings:
+    def of(cls, reservoir: Reservoir, since: str = "", until: str | None = None) -> Holdings:
         """Look at a tap's folder.
 
         Args:
             reservoir: The folder.
             since: Runs before this one are not read; ids of runs sort by time.
+            until: As it was at this time: runs that ended later are as if they had never been.
 
         Raises:
             StorageError: The store refuses.
         """
         survey = reservoir.survey()
         manifests = survey.manifests({run for run in survey.runs if run >= since} if since else None)
+        if until is not None:
+            manifests = {run: manifest for run, manifest in manifests.items() if manifest.ended_at < until}
         index = read_index(reservoir) or Index({})
         return cls(reservoir, survey, manifests, index, tuple(survey.damaged.values()))
 

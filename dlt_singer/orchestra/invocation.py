@@ -26,9 +26,10 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from dlt_singer.errors import ConfigError, SelectionError, SingerError, UnknownStreamError, reason_of
 from dlt_singer.orchestra.arguments import Arguments, parse_arguments
 from dlt_singer.orchestra.outputs import explain, outputs_of, publish
-from dlt_singer.orchestra.turns import duckdb_file, is_named_after, locks_of
+from dlt_singer.orchestra.turns import locks_of
 from dlt_singer.source import run
 from dlt_singer.source.extract import definitions_of
+from dlt_singer.source.siblings import duckdb_file, is_named_after
 from dlt_singer.source.turns import take
 from dlt_singer.tap import announce
 
@@ -80,7 +81,7 @@ class Invocation:
         """The environment of `alto.yaml` that was asked for; None if none was."""
         return self.arguments.env
 
-    def pipeline(self, name: str, **pipeline_kwargs: Any) -> dlt.Pipeline:  # noqa: ANN401 - dlt's own
+    def pipeline(self, name: str, *, part: str = "", **pipeline_kwargs: Any) -> dlt.Pipeline:  # noqa: ANN401 - dlt's own
         """Return the pipeline of this invocation, once no other on this machine uses what it needs.
 
         With `--streams`, `--partition` or `--backfill` it is one of its own, with its own bookmarks and working
@@ -88,11 +89,13 @@ class Invocation:
 
         Args:
             name: The pipeline's name when it loads all streams.
+            part: What else it is a part of, and is named after, such as a share of a replay.
             **pipeline_kwargs: Arguments of `dlt.pipeline`; `--destination` and `--dataset` win over them.
         """
         told = {"destination": self.arguments.destination, "dataset_name": self.arguments.dataset}
         kwargs = {**pipeline_kwargs, **{key: value for key, value in told.items() if value}}
-        pipeline: dlt.Pipeline = dlt.pipeline(self.arguments.name_for(name), **kwargs)
+        own = "_".join(filter(None, [self.arguments.name_for(name), part]))
+        pipeline: dlt.Pipeline = dlt.pipeline(own, **kwargs)
         file = duckdb_file(pipeline)
         if pipeline.pipeline_name != name and file is not None and is_named_after(pipeline, file):
             shared = file.with_name(file.name.replace(pipeline.pipeline_name, name))

@@ -22,6 +22,7 @@ from dlt_singer.runs.records import (
     encode,
 )
 from dlt_singer.runs.resume import ATTEMPTS, Progress, Resumption, Unfinished, holds_markers, resumption
+from dlt_singer.runs.shares import divides, place_in, spread
 from dlt_singer.runs.times import moment_in, stamp
 
 __all__ = [
@@ -45,12 +46,15 @@ __all__ = [
     "Unfinished",
     "Window",
     "decode",
+    "divides",
     "encode",
     "follow",
     "holds_markers",
     "live_chains",
     "moment_in",
+    "place_in",
     "plan",
     "resumption",
+    "spread",
     "stamp",
 ]

@@ -6,8 +6,8 @@ lineage begins with a run without a parent; in one pipeline and dataset it ends 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from dlt_singer.errors import LineageError
 from dlt_singer.runs.records import Manifest
@@ -35,6 +35,10 @@ class Chain:
     def newest(self) -> Manifest:
         """The run that ended last."""
         return self.runs[-1]
+
+    def narrowed(self, runs: Collection[str]) -> Chain:
+        """Return the chain with only some of its runs."""
+        return replace(self, runs=tuple(run for run in self.runs if run.run in runs))
 
     def describe(self) -> str:
         """Return the lineage in words."""

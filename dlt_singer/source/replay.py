@@ -74,7 +74,9 @@ def reservoir(  # noqa: PLR0913 - those of `singer`, and what is replayed
     check_source_arguments(reservoir, source_kwargs)
     found = tap_of(partition_name(tap, partition), env, project_dir, {})
     place = url or found.plugin.reservoir or True
-    window = Window(_moment("since", since), _moment("until", until))
+    window = Window(
+        None if since is None else moment_of("since", since), None if until is None else moment_of("until", until)
+    )
     wish = Wish(window, lineage, damaged)
     asked = [streams] if isinstance(streams, str) else streams
     chosen: dict[Definition, Sequence[str]] = {}
@@ -102,10 +104,16 @@ def replayed(pipeline: dlt.Pipeline, tap: str) -> dict[str, str]:
     }
 
 
-def _moment(argument: str, value: str | date | None) -> str | None:
-    """Return a time as records hold it."""
-    if value is None:
-        return None
+def moment_of(argument: str, value: str | date) -> str:
+    """Return a time as records hold it.
+
+    Args:
+        argument: What it was given as.
+        value: The time.
+
+    Raises:
+        ReservoirError: It is none.
+    """
     try:
         return stamp(moment_in(value))
     except ValueError:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dlt_singer._types import JSON
-from dlt_singer.errors import DamagedReservoirError
+from dlt_singer.errors import DamagedReservoirError, ReservoirError
 from dlt_singer.messages import Message, Restart, State
 from dlt_singer.mirror import replay_files, replay_stream
 from dlt_singer.mirror.holdings import AltoFiles
@@ -82,23 +82,14 @@ class ReplayUpstream:
         """Do nothing: dlt's state has what was loaded."""
 
     def _part(self, stream: str) -> Part:
-        definition, options = self._definition, self._definition.stream_options(stream, None, None)
-        chain = definition.chain(stream)
         cursor, file = cursor_of(self._group.state, stream)
-        manner = Manner(
-            options.replication_method == "FULL_TABLE",
-            bool(options.users_keys or options.key_properties or (chain and _end(chain).key_properties)),
-            self.mixes_versions,
-        )
-        window = definition.wish.window
-        found = Plan(stream, ())
+        chain = self._definition.chain(stream)
         if chain is not None:
             self._check(chain, cursor)
-            found = plan(chain, manner, cursor, window, definition.holdings.manifests)
-            if not manner.whole:
-                self._note_masks(cursor, found.runs)
-        alto = definition.holdings.alto_after(stream, file, window, chain)
-        return Part(stream, found, tuple(alto[-1:] if manner.whole else alto)).latest(whole=manner.whole)
+        part, manner = part_after(self._definition, stream, cursor, file)
+        if not manner.whole:
+            self._note_masks(cursor, part.plan.runs)
+        return part
 
     def _note_masks(self, cursor: Cursor | None, runs: Sequence[Manifest]) -> None:
         """Note with which runs masks change in a table that keeps the rows of those before."""
@@ -109,6 +100,17 @@ class ReplayUpstream:
         }
 
     def _check(self, chain: Chain, cursor: Cursor | None) -> None:
+        definition = self._definition
+        if (
+            definition.portion is not None
+            and cursor is not None
+            and cursor.run not in {run.run for run in chain.runs}
+        ):
+            raise ReservoirError(
+                f"Run {cursor.run} of stream '{chain.stream}' was loaded by this share before, and is not in it "
+                "any more: the shares are cut otherwise now.",
+                "Cut them as they were: same streams, since and until, and no run pruned before all are joined.",
+            )
         if chain.missing and self._definition.wish.damaged == "fail":
             run = chain.missing[0]
             raise DamagedReservoirError(
@@ -203,6 +205,32 @@ class Replay:
         if self._definition.wish.damaged == "fail":
             raise damage
         warn(f"{self._definition.owner}: {damage.reason} It is left out.")
+
+
+def part_after(
+    definition: ReservoirDefinition, stream: str, cursor: Cursor | None = None, file: str = ""
+) -> tuple[Part, Manner]:
+    """Return what is to be loaded of a stream after what was loaded, and how it is read.
+
+    Args:
+        definition: What is replayed.
+        stream: The stream.
+        cursor: The run that was loaded last; None for none.
+        file: The last of alto's files that was loaded; empty for none.
+    """
+    options = definition.stream_options(stream, None, None)
+    chain, window = definition.chain(stream), definition.wish.window
+    manner = Manner(
+        options.replication_method == "FULL_TABLE",
+        bool(options.users_keys or options.key_properties or (chain and _end(chain).key_properties)),
+        definition.tap.plugin.version_column,
+    )
+    found = Plan(stream, ())
+    if chain is not None:
+        found = plan(chain, manner, cursor, window, definition.holdings.manifests)
+    alto = definition.holdings.alto_after(stream, file, window, chain)
+    part = Part(stream, found, tuple(alto[-1:] if manner.whole else alto))
+    return part.latest(whole=manner.whole), manner
 
 
 def cursor_of(state: JSON, stream: str) -> tuple[Cursor | None, str]:

@@ -48,6 +48,19 @@ class Wish:
     damaged: Damaged = "fail"
 
 
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """What a share of a replay may load, of a reservoir as it was when the shares were cut.
+
+    Attributes:
+        holdings: What was there.
+        runs: The runs of each stream; None for all of them. Other streams are not loaded.
+    """
+
+    holdings: Holdings
+    runs: Mapping[str, frozenset[str] | None]
+
+
 class ReservoirDefinition(Definition):
     """A tap's reservoir as one source uses it.
 
@@ -55,13 +68,15 @@ class ReservoirDefinition(Definition):
         tap: The tap.
         reservoir: Where it was mirrored.
         wish: What is to be replayed.
+        portion: What a share of it is narrowed to; None for all there is.
     """
 
-    def __init__(self, tap: Tap, reservoir: Reservoir, wish: Wish) -> None:
+    def __init__(self, tap: Tap, reservoir: Reservoir, wish: Wish, portion: Portion | None = None) -> None:
         super().__init__(tap)
         self.reservoir = reservoir
         self.wish = wish
-        self._holdings: Holdings | None = None
+        self.portion = portion
+        self._holdings = portion.holdings if portion is not None else None
 
     @property
     def owner(self) -> str:
@@ -77,12 +92,14 @@ class ReservoirDefinition(Definition):
         cursors = {
             stream: cursor_of({"bookmarks": _bookmark(slot)}, stream)[0] for stream, slot in slots.all().items()
         }
-        self._holdings = self._recent(cursors) or Holdings.of(self.reservoir)
-        if self._holdings.damaged and self.wish.damaged == "fail":
-            raise self._holdings.damaged[0]
-        for damage in self._holdings.damaged:
+        if self.portion is None:
+            self._holdings = self._recent(cursors) or Holdings.of(self.reservoir)
+        held = self.holdings
+        if held.damaged and self.wish.damaged == "fail":
+            raise held.damaged[0]
+        for damage in held.damaged:
             warn(f"{self.owner}: {damage.reason} It is left out.")
-        for path in self._holdings.foreign[:_NAMED_FILES]:
+        for path in held.foreign[:_NAMED_FILES]:
             warn(
                 f"{self.owner}: {self.reservoir.url}/{path} belongs to no run and is in no index; it is left out. "
                 "Remove it, or put it into alto's index if alto has left it behind."
@@ -154,7 +171,9 @@ class ReservoirDefinition(Definition):
         Raises:
             LineageError: There are several lineages and none was named.
         """
-        return self.holdings.chain(stream, self.wish.lineage)
+        chain = self.holdings.chain(stream, self.wish.lineage)
+        mine = self.portion.runs.get(stream) if self.portion is not None else None
+        return chain if chain is None or mine is None else chain.narrowed(mine)
 
     def upstream(self, group: Group, slots: Slots, place: Place | None) -> ObservedUpstream:  # noqa: ARG002 - nothing is mirrored
         """Return the messages of a group of streams.

@@ -112,6 +112,25 @@ def clear_state(pipeline: dlt.Pipeline, tap: str, streams: Collection[str] = ())
     return chosen
 
 
+def adopt_slots(pipeline: dlt.Pipeline, source: str, slots: Mapping[str, Slot]) -> None:
+    """Give a pipeline slots that other pipelines have committed, and commit them at its destination.
+
+    Args:
+        pipeline: The pipeline.
+        source: Its source's name.
+        slots: Slots by resource.
+
+    Raises:
+        StateError: Loads are pending.
+        PipelineStepFailed: The destination refused.
+    """
+    _refuse_pending(pipeline)
+    with _changing(pipeline, source) as state:
+        resources = cast("MutableMapping[str, MutableMapping[str, object]]", state.setdefault(_RESOURCES, {}))
+        for resource, slot in slots.items():
+            resources.setdefault(resource, {})[SLOT] = slot
+
+
 def with_bookmark(state: JSON, stream: str, bookmark: JSON) -> JSON:
     """Return a state in which a stream has this bookmark, where the state keeps that of streams.
 

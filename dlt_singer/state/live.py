@@ -96,6 +96,16 @@ def committed_states(pipeline_state: TPipelineState | Mapping[str, object]) -> d
     return {tap: group_streams(streams, shared)[0].state for tap, streams in slots.items()}
 
 
+def committed_slots(pipeline_state: TPipelineState | Mapping[str, object]) -> dict[str, Slot]:
+    """Return the slots in a pipeline's state, by resource."""
+    return {
+        name: cast("Slot", resource[SLOT])
+        for source in _source_states(pipeline_state)
+        for name, resource in cast("Mapping[str, Mapping[str, JSON]]", source.get("resources") or {}).items()
+        if resource.get(SLOT)
+    }
+
+
 def committed_bookmark(pipeline_state: TPipelineState | Mapping[str, object], tap: str, stream: str) -> JSON:
     """Return where a stream stands in a pipeline's state: its part of the Singer state, else the part of none.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,24 @@ def test_a_mirrored_run_is_listed_replayed_and_reset(tap: FakeTap, cli: Cli) -> 
     assert reset.out == "tap-fake, fake_reservoir: the next replay loads all of logs, users.\n"
     assert anew["tables"] == first["tables"]
     assert len(tap.calls) == calls
+
+
+def test_shares_are_listed_loaded_and_joined(tap: FakeTap, cli: Cli) -> None:
+    cli("reservoir", "write", tap.name)
+    until = ("--until", datetime.now(timezone.utc).isoformat(), "--json")
+
+    listed = json.loads(cli("reservoir", "shares", tap.name, "1", *until).out)
+    loaded = json.loads(cli("reservoir", "replay", tap.name, "--share", "1/1", *until).out)
+    joined = json.loads(cli("reservoir", "join", tap.name, "1", *until).out)
+    again = json.loads(cli("reservoir", "replay", tap.name, "--json").out)
+
+    assert sorted((each["stream"], each["runs"], each["share"]) for each in listed) == [
+        ("logs", 1, 1),
+        ("users", 1, 1),
+    ]
+    assert (loaded["tables"], sorted(joined)) == ({"logs": 2, "users": 5}, ["logs", "users"])
+    assert loaded["pipeline"].startswith("fake_reservoir_share_1_of_1_")
+    assert sum(again["tables"].values()) == 0
 
 
 def test_a_tap_is_written_without_a_destination(

@@ -32,7 +32,7 @@ PARAMETERS = {
 }  # fmt: skip
 OURS = {
     *VARIABLES.values(),
-    *(f"DLT_SINGER_{word}" for word in ("TAP", "SINCE", "UNTIL")),
+    *(f"DLT_SINGER_{word}" for word in ("TAP", "SINCE", "UNTIL", "SHARE", "JOIN")),
     "DLT_SINGER_PIPELINES",
     "DLT_SINGER_PARALLEL",
 }
