@@ -244,7 +244,9 @@ class Session:
             self._refuse_early_record(message.stream)
         if message.version is not None and message.version != feed.version:
             self._version(feed, message.version)
-        while len(message) > (room := self._limits.batch_rows - feed.waiting):
+        rows = self._limits.batch_rows
+        # One that is a little too long goes whole: to cut it takes as long as to read it.
+        while len(message) > (room := rows - feed.waiting) + rows // 4:
             first, message = message.split(room)
             self._add(feed, first)
         self._add(feed, message)

@@ -26,7 +26,7 @@ FEW_ROWS = 10
 """A batch of fewer is not worth a file of its own: a tap with thousands of streams would pay for them."""
 _THREADS: Final = 2
 _AHEAD: Final = 6
-_HELD_BYTES: Final = 64 << 20
+_HELD_BYTES: Final = 96 << 20
 
 Content: TypeAlias = Tables | list[dict[str, object]]
 """A batch as dlt gets it."""

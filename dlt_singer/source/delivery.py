@@ -27,7 +27,7 @@ _ROWS: Final = 122_880
 """A row group of DuckDB's; others like theirs as large or larger."""
 _FEW_ROWS: Final = 7_680
 """The smallest part of it that is worth cutting for."""
-_BYTES: Final = 40 << 20
+_BYTES: Final = 80 << 20
 _PATIENCE_S: Final = 5.0
 
 
@@ -43,6 +43,7 @@ class Delivery:
         marks: Their rows as the boundary sees them, for a stream that repeats rows.
         sequence: The last `_sdc_sequence` in them, 0 without.
         rows: How many of their rows are new.
+        bytes: How much memory waiting for more takes.
         has_hints: Whether the item carries the table's hints.
         tables: The item with its child tables, until they are written; None if dlt makes them of rows.
         columns: Those of the tables.
@@ -57,6 +58,7 @@ class Delivery:
     marks: list[Mark] = field(default_factory=list)
     sequence: int = 0
     rows: int = 0
+    bytes: int = 0
     has_hints: bool = False
     tables: Tables | None = None
     columns: Columns = field(default_factory=dict)
@@ -75,6 +77,7 @@ class Delivery:
         self.marks += after.marks
         self.sequence = after.sequence
         self.rows += after.rows
+        self.bytes += after.bytes
         after.content = []
         return True
 
@@ -94,15 +97,11 @@ class Delivery:
             whole -= 1
         if whole == 0:
             return None
-        behind = self.batches[whole:]
-        after = replace(self, batches=behind, content=rest, marks=[], rows=len(rest), since=time.monotonic())
+        after = replace(self, batches=self.batches[whole:], content=rest, marks=[], rows=len(rest))
+        after.since, after.bytes = time.monotonic(), self.bytes * len(rest) // len(self.content)
         self.batches, self.content, self.rows = self.batches[:whole], kept, len(kept)
+        self.bytes -= after.bytes
         return after
-
-    @property
-    def bytes(self) -> int:
-        """How much memory waiting for more takes."""
-        return self.content.bytes if isinstance(self.content, Tables) else 0
 
     @property
     def full(self) -> bool:
@@ -156,6 +155,8 @@ class _Joining:
 
     def take(self, delivery: Delivery) -> Iterator[Delivery]:
         """Add a delivery; yield what is ready."""
+        # Counted once: Arrow adds up the buffers of every column anew.
+        delivery.bytes = delivery.content.bytes if isinstance(delivery.content, Tables) else 0
         has_room = self._hold(delivery.bytes)
         if self._waiting is not None and not self._waiting.join(delivery):
             yield from self.all()
