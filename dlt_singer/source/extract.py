@@ -139,14 +139,17 @@ class Extract:
         with _joining:
             self._open.discard(step.stream)
             self._left.add(step.stream)
-            failed = any(session.failure is not None for session in self._sessions.values())
             # After a failure dlt closes what it has begun; it may not have begun with all.
-            is_last = not self._open and (failed or self._left >= self._resources.keys())
+            is_last = not self._open and (self._left >= self._resources.keys() or self._failed)
             account, self._account = (self._account, None) if is_last else (None, self._account)
         if is_last and self._progress is not None:
             self._progress.close()
         if account is not None and self._pipeline is not None:
             note(self._pipeline, self._definition.tap.project, account.summary())
+
+    @property
+    def _failed(self) -> bool:
+        return any(session.failure is not None for session in self._sessions.values())
 
     def close(self) -> None:
         """End every run of the tap."""
