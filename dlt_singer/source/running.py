@@ -1,15 +1,19 @@
 """What dlt is doing now: the extract that runs, its source, its pipeline and where that loads.
 
-Reads dlt's own contexts, of which it has no public view; changes nothing.
+Reads dlt's own contexts, of which it has no public view; changes nothing in them but which tables the load empties.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import cast
 
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.exceptions import ContextDefaultCannotBeCreated
 from dlt.common.configuration.specs.base_configuration import ContainerInjectableContext
 from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.common.pipeline import PipelineContext, StateInjectableContext, SupportsPipeline
+from dlt.common.schema.typing import TTableSchema
 from dlt.common.storages.load_package import LoadPackageStateInjectableContext
 from dlt.extract.source import DltSource, SourceInjectableContext
 
@@ -17,7 +21,8 @@ from dlt_singer.source.keeping import keeping_of
 from dlt_singer.source.mirroring import Place
 
 # Older versions of dlt say only which tables; one that another resource wrote last is not among them.
-_REFRESH = frozenset({"refresh", "dropped_tables", "truncated_tables"})
+_REFRESH = frozenset({"refresh", "dropped_tables"})
+_OURS = "x-singer-emptied"
 
 
 def current_extract() -> ContainerInjectableContext:
@@ -50,7 +55,24 @@ def place_of(pipeline: SupportsPipeline | None) -> Place | None:
 def is_refreshing() -> bool:
     """Return whether dlt was told to drop or empty tables in this extract."""
     package = current_extract()
-    return isinstance(package, LoadPackageStateInjectableContext) and not _REFRESH.isdisjoint(package.state)
+    if not isinstance(package, LoadPackageStateInjectableContext):
+        return False
+    emptied = package.state.get("truncated_tables", [])
+    return not _REFRESH.isdisjoint(package.state) or any(_OURS not in table for table in emptied)
+
+
+def empty_before_load(tables: Iterable[TTableSchema]) -> None:
+    """Have the load of this extract empty tables before it writes any row.
+
+    Args:
+        tables: Those that are there.
+    """
+    package = current_extract()
+    if not isinstance(package, LoadPackageStateInjectableContext):
+        return
+    emptied = package.state.setdefault("truncated_tables", [])
+    known = {table["name"] for table in emptied}
+    emptied += [cast("TTableSchema", {**table, _OURS: True}) for table in tables if table["name"] not in known]
 
 
 def active_pipeline() -> SupportsPipeline | None:

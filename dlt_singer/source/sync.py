@@ -31,6 +31,7 @@ from dlt_singer.source.account import Tally
 from dlt_singer.source.decoding import Content, Decoders, Decoding, kept, numbered
 from dlt_singer.source.delivery import Delivery, Pause, joined
 from dlt_singer.source.partitions import Share
+from dlt_singer.source.running import empty_before_load
 from dlt_singer.source.table import Columns, Table
 from dlt_singer.state import Slots
 from dlt_singer.tap import warn
@@ -262,8 +263,8 @@ class StreamSync:
         return {(): {**shape.columns(merges=self._merges(shape)), **added}, **shape.child_columns()}
 
     def _hints(self, shape: StreamSchema) -> TResourceHints:
-        if self._renewed() and shape.disposition == "merge":
-            self._run.table.prepare_to_merge()
+        if self._renewed() and shape.disposition == "merge" and self._run.table.is_written_as_we_say:
+            empty_before_load(self._run.table.filled())
         return self._run.table.hints(self._columns, shape.hints.primary_key, self._disposition(shape))
 
     def _merges(self, shape: StreamSchema) -> bool:
@@ -271,10 +272,11 @@ class StreamSync:
         return table.disposition(self._disposition(shape)) == "merge" and not table.keeps_history
 
     def _disposition(self, shape: StreamSchema) -> str:
-        ours = "replace" if self._renewed() else shape.disposition
-        if ours == "replace" and self._run.share is not None and self._run.table.is_written_as_we_say:
+        replaces = shape.disposition == "replace" or self._renewed()
+        if replaces and self._run.share is not None and self._run.table.is_written_as_we_say:
             self._run.share.replace(new_version=shape.disposition != "replace")
-        return ours
+        # dlt's replace drops no row whose key comes again, so a table with keys is emptied and merged into.
+        return "replace" if replaces and shape.disposition != "merge" else shape.disposition
 
     def _renewed(self) -> bool:
         """Whether the tap began a new table version, so that no row before it is current."""

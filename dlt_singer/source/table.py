@@ -12,10 +12,10 @@ from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 import dlt
 import pyarrow as pa
-from dlt.common.normalizers.json.relational import DataItemNormalizer as RelationalNormalizer
 from dlt.common.pipeline import SupportsPipeline
 from dlt.common.schema import Schema
-from dlt.common.schema.typing import TColumnName, TFileFormat, TTableSchemaColumns, TWriteDisposition
+from dlt.common.schema.typing import TFileFormat, TTableSchema, TTableSchemaColumns, TWriteDisposition
+from dlt.common.schema.utils import get_nested_tables, has_table_seen_data
 from dlt.destinations import destination as FunctionDestination  # noqa: N812 - a class, named like its decorator
 from dlt.extract.hints import HintsMeta, TResourceHints, make_hints
 from dlt.extract.items import DataItemWithMeta, TableNameMeta
@@ -219,13 +219,11 @@ class Table:
             return ours
         return str(users["disposition"]) if isinstance(users, Mapping) else str(users)
 
-    def prepare_to_merge(self) -> None:
-        """Have child tables carry the root's id although this run replaces: a column that cannot be null later."""
-        if self._schema is not None and self.name is not None:
-            root_id = {TColumnName("_dlt_id"): TColumnName("_dlt_root_id")}
-            RelationalNormalizer.update_normalizer_config(
-                self._schema, {"propagation": {"tables": {self.name: root_id}}}
-            )
+    def filled(self) -> list[TTableSchema]:
+        """Return the table and its child tables, as far as earlier runs have loaded rows into them."""
+        if self._schema is None or self.name is None or self.name not in self._schema.tables:
+            return []
+        return [each for each in get_nested_tables(self._schema.tables, self.name) if has_table_seen_data(each)]
 
     def stored_columns(self, path: Path = ()) -> Mapping[str, ColumnHint]:
         """Return the columns the table has already, with the types the user has given on top.

@@ -49,9 +49,6 @@ def test_a_new_version_keeps_all_rows_of_its_own_batches(tap: FakeTap, pipeline:
     assert rows("users") == [(each,) for each in range(5)]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a new version replaces the table, and dlt's replace drops no duplicate keys"
-)
 def test_a_key_that_comes_twice_in_a_new_version_ends_with_its_last_value(
     tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows
 ) -> None:
