@@ -95,7 +95,7 @@ def a_full_disk(place: str) -> Provoke:
     """Return how the disk gets full under a directory of the project: `dlt`, `tmp`, `.alto/reservoir` ..."""
 
     def provoke(project: Project, _: random.Random, __: Stores) -> Outcome:
-        with _full(project.directory / place):
+        with full_disk(project.directory / place):
             return run(project)
 
     return provoke
@@ -151,23 +151,27 @@ def _set_clock(off_s: Callable[[], float]) -> None:
 
 
 @contextlib.contextmanager
-def _full(directory: Path) -> Iterator[None]:
+def full_disk(directory: Path) -> Iterator[None]:
     """Lay a full disk with the same files over a directory; whatever it then holds is there afterwards."""
     disk = directory.parent / f"{directory.name}.disk"
     directory.mkdir(parents=True, exist_ok=True)
     disk.mkdir()
     used = sum(file.stat().st_size for file in directory.rglob("*") if file.is_file())
-    with _mounted(["-t", "tmpfs", "-o", f"size={used + (8 << 20)}", "tmpfs"], disk):
-        shutil.copytree(directory, disk, symlinks=True, dirs_exist_ok=True)
-        with (disk / "ballast").open("wb", buffering=0) as ballast, contextlib.suppress(OSError):
-            while ballast.write(bytes(4096)):
-                pass
-        with _mounted(["--bind", str(disk)], directory):
-            yield
-        (disk / "ballast").unlink()
-        shutil.rmtree(directory)
-        shutil.copytree(disk, directory, symlinks=True)
-    disk.rmdir()
+    try:
+        with _mounted(["-t", "tmpfs", "-o", f"size={used + (8 << 20)}", "tmpfs"], disk):
+            shutil.copytree(directory, disk, symlinks=True, dirs_exist_ok=True)
+            with (disk / "ballast").open("wb", buffering=0) as ballast, contextlib.suppress(OSError):
+                while ballast.write(bytes(4096)):
+                    pass
+            try:
+                with _mounted(["--bind", str(disk)], directory):
+                    yield
+            finally:
+                (disk / "ballast").unlink()
+                shutil.rmtree(directory)
+                shutil.copytree(disk, directory, symlinks=True)
+    finally:
+        disk.rmdir()
 
 
 @contextlib.contextmanager
