@@ -24,7 +24,7 @@ from dlt_singer.pex.commands import Workshop, tool_variables
 from dlt_singer.pex.interpreters import Interpreter, libc
 from dlt_singer.pex.pip_settings import uv_variables
 from dlt_singer.pex.requirements import Requirements
-from dlt_singer.pex.seal import seal
+from dlt_singer.pex.seal import is_sealed, seal, seal_of
 from dlt_singer.storage import Store, leased
 
 Progress = Callable[[str], None]
@@ -120,7 +120,7 @@ class Source:
             lock.release()
 
     def fetched(self, key: str) -> bool:
-        """Take the PEX from the store, if it has one."""
+        """Take the PEX from the store, if it has one, and if it is the one that was put there."""
         pex = self.cache / key
         if self.store is None or is_kept_at(pex, self.store, key):
             return False
@@ -129,6 +129,9 @@ class Source:
                 arrived = directory / "plugin.pex"
                 if not self.store.fetch(f"plugins/{key}", arrived):
                     return False
+                self.store.fetch(f"plugins/{key}.sha256", seal_of(arrived))
+                if not is_sealed(arrived):
+                    raise self.damaged(key, self.store)
                 self.store.fetch(f"plugins/{key}.lock", lock_of(pex))
                 arrived.chmod(0o755)
                 seal(arrived, pex)
@@ -174,6 +177,14 @@ class Source:
             "or allow it with `build: true`.",
         )
 
+    def damaged(self, key: str, store: Store) -> StorageError:
+        """Return the error for a copy in the store that is not what was put there."""
+        return StorageError(
+            f"{store.url}/plugins/{key} is not the PEX that was built: "
+            f"its hash is not the one in {key}.sha256 beside it, or that is missing.",
+            f"Delete it there and run `dlt-singer build {self.build.name} --push` where building is allowed.",
+        )
+
     def built(self, key: str) -> None:
         """Build the PEX, put it into the cache and the store."""
         plugin, pex, started = self.build, self.cache / key, time.monotonic()
@@ -209,10 +220,11 @@ def is_kept_at(pex: Path, store: Store, key: str) -> bool:
 
 
 def upload(pex: Path, lock: Path, store: Store, key: str) -> None:
-    """Put PEX and lock into the store."""
-    if lock.is_file():
-        store.publish(lock, f"plugins/{key}.lock")
-    # Last, so that whoever sees the PEX finds its lock.
+    """Put PEX, lock and hash into the store."""
+    for file, name in ((lock, f"{key}.lock"), (seal_of(pex), f"{key}.sha256")):
+        if file.is_file():
+            store.publish(file, f"plugins/{name}")
+    # Last, so that whoever sees the PEX finds what belongs to it.
     store.publish(pex, f"plugins/{key}")
 
 

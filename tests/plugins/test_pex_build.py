@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import pytest
 
-from dlt_singer.errors import InterpreterNotFoundError, PluginBuildError, PluginError
+from dlt_singer.errors import InterpreterNotFoundError, PluginBuildError, PluginError, StorageError
 from dlt_singer.pex import PluginBuild, PluginExecutable, executable, publish, repair
 from dlt_singer.pex.interpreters import find_interpreter
 from dlt_singer.storage import Store
@@ -408,10 +408,46 @@ def test_a_plugin_is_kept_in_the_store_and_taken_from_there(root: Path, cache: P
     elsewhere = root / "elsewhere" / "plugins"
     found = executable(build, elsewhere, store, on_progress=said.append, build_allowed=False)
 
-    assert store.list("plugins/") == [f"plugins/{built.key}", f"plugins/{built.key}.lock"]
+    assert store.list("plugins/") == [f"plugins/{built.key}{part}" for part in ("", ".lock", ".sha256")]
     assert found.lock.read_text() == built.lock.read_text()
     assert run(found).startswith("hello")
     assert said == [f"Fetched tap-x from {store.url}"]
+
+
+def a_store_whose_copy_was_cut(shared: Shared, root: Path) -> Store:
+    """Publish the shared tap, and cut the end off its PEX there."""
+    store, key = Store(root / "store"), f"plugins/{shared.found.key}"
+    publish(shared.found, store)
+    store.write(key, (store.read(key) or b"")[:-100])
+    return store
+
+
+def test_what_the_store_damaged_is_refused_where_building_is_not_allowed(shared: Shared, root: Path) -> None:
+    store, elsewhere = a_store_whose_copy_was_cut(shared, root), root / "elsewhere" / "plugins"
+
+    with pytest.raises(StorageError, match=r"is not the PEX that was built.*build tap-x --push"):
+        get(shared.build, elsewhere, store, build_allowed=False)
+
+    assert [file.name for file in elsewhere.iterdir() if file.is_file()] == []
+
+
+def test_what_the_store_damaged_is_built_anew_and_replaced_there(shared: Shared, root: Path) -> None:
+    store, said = a_store_whose_copy_was_cut(shared, root), Progress()
+
+    executable(shared.build, root / "elsewhere" / "plugins", store, on_progress=said.append)
+    healed = get(shared.build, root / "third" / "plugins", store, build_allowed=False)
+
+    assert "is not the PEX that was built" in said[0]
+    assert run(healed).startswith("hello")
+
+
+def test_a_pex_in_the_store_without_its_hash_is_refused(shared: Shared, root: Path) -> None:
+    store = Store(root / "store")
+    publish(shared.found, store)
+    store.delete(f"plugins/{shared.found.key}.sha256")
+
+    with pytest.raises(StorageError, match="or that is missing"):
+        get(shared.build, root / "elsewhere" / "plugins", store, build_allowed=False)
 
 
 def test_a_store_that_is_the_cache_is_not_copied_to(root: Path, built: PluginBuild, cache: Path) -> None:
