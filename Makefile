@@ -81,6 +81,18 @@ drills: $(VENV)/.test ## Let everything go wrong around runs, kill them two hund
 soak: $(VENV)/.test ## Run on end for an hour, with faults, and see that nothing is lost and nothing grows
 	$(BIN)/python -m tests.drills.soak
 
+.PHONY: coverage
+coverage: $(VENV)/.test ## Run all tests, and fail if they take fewer than 95 % of the branches
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(PYTESTFLAGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+	$(BIN)/coverage json --quiet -o - | $(BIN)/python scripts/branches.py
+
+.PHONY: mutants
+mutants: $(VENV)/.test,mutants ## Break the pure modules on purpose, and fail if too little of it is noticed; takes an hour
+	$(BIN)/python scripts/mutants.py
+
 .PHONY: lock
 lock: ## Pin all dependencies anew, at their newest and at their lowest (needs uv)
 	$(PIN) --all-extras --upgrade --output-file constraints/latest.txt
@@ -93,7 +105,7 @@ PIN = uv pip compile pyproject.toml --quiet --universal --python-version 3.10 --
 
 .PHONY: clean
 clean: ## Remove environments, caches and everything that was loaded or built
-	rm -rf .venv .venvs site .benchmarks .cache .alto .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	rm -rf .venv .venvs site mutants .benchmarks .cache .alto .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
 	rm -f *.duckdb *.duckdb.wal *.duckdb.lock
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

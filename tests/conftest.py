@@ -11,6 +11,7 @@ from hypothesis import settings
 
 # How long an example takes says more of the machine than of the code; pytest-timeout sees to what hangs.
 settings.register_profile("any machine", deadline=None)
+settings.register_profile("few examples", deadline=None, max_examples=15)
 settings.load_profile("any machine")
 
 
