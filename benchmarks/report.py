@@ -34,6 +34,23 @@ def goals_table(results: Results) -> str:
     return "\n".join(lines)
 
 
+def beside_table(results: Results) -> str:
+    """Return one row for each workload: what it is, what it took us, and what it took the others."""
+    lines = ["| load | dlt-singer | beside it |", "|---|---:|---|"]
+    for key, figures in results.items():
+        ours = figures.get(OURS)
+        if ours is None or not ours.valid:
+            continue
+        others = [each for each in figures.values() if each is not ours and each.valid]
+        beside = "; ".join(f"{each.peer} {_took(each)} ({each.seconds / ours.seconds:.2g} ×)" for each in others)
+        lines.append(f"| {WORKLOADS[key].title} | {_took(ours)} | {beside} |")
+    return "\n".join(lines)
+
+
+def _took(figure: Figure) -> str:
+    return f"{figure.seconds:.2g} s" if figure.seconds < 10 else f"{figure.seconds:.0f} s"  # noqa: PLR2004 - digits
+
+
 def page_of(workload: Workload, figures: Mapping[str, Figure]) -> str:
     """Return the table of one workload: a row for each peer."""
     ours = figures.get(OURS)
@@ -95,7 +112,11 @@ def write(results: Results, plan: Plan, root: Path) -> None:
     pages = "\n\n".join(page_of(WORKLOADS[key], figures) for key, figures in results.items())
     says = "\n".join(f"- **{name}**: {peer.says}." for name, peer in PEERS.items())
     _fill(root / "docs" / "benchmarks.md", f"{about}\n\n{table}\n\n{pages}\n\n### Who is measured\n\n{says}")
-    _fill(root / "README.md", f"![Seconds by workload and loader](docs/benchmarks.svg)\n\n{about}\n\n{table}")
+    judged = [goal.judge(results.get(key, {})) for key in WORKLOADS for goal in WORKLOADS[key].goals]
+    reached, left_out = (sum(each.reached.startswith(word) for each in judged) for word in ("yes", "not"))
+    goals = f"Of {len(judged)} goals {reached} are reached, {left_out} were not measured."
+    picture = "![Seconds by workload and loader](docs/benchmarks.svg)"
+    _fill(root / "README.md", f"{picture}\n\n{about} {goals}\n\n{beside_table(results)}")
     (root / "docs" / "benchmarks.svg").write_text(plot.drawn(results, short), encoding="utf-8")
 
 

@@ -123,7 +123,8 @@ def test_figures_are_written_between_marks_and_only_if_they_are_of_whole_runs(tm
     for page in ("README.md", "docs/benchmarks.md"):
         marked = "before\n<!-- benchmarks: filled by `make bench` -->\nold\n<!-- end of benchmarks -->\nafter\n"
         (tmp_path / page).write_text(marked)
-    results = {"W1": {OURS: Figure(OURS, 10, [Measurement(seconds=1.0)])}}
+    figures = {name: Figure(name, 10, [Measurement(seconds=s)]) for name, s in ((OURS, 1.0), (READ_JSON, 0.5))}
+    results = {"W1": figures}
     plan = Plan(tmp_path)
 
     report.write(results, plan, tmp_path)
@@ -132,8 +133,10 @@ def test_figures_are_written_between_marks_and_only_if_they_are_of_whole_runs(tm
     assert text.startswith("before\n")
     assert text.endswith("after\n")
     assert "old" not in text
-    assert "| W1 | peak memory ≤ 700 MB |" in text
-    assert "| W7 | ≥ 99 % of rows as Arrow | – | not measured |  |" in text
+    assert "| flat: 1,000,000 records of 12 columns, `replace` | 1 s | DuckDB read_json 0.5 s (0.5 ×) |" in text
+    page = (tmp_path / "docs" / "benchmarks.md").read_text()
+    assert "| W1 | peak memory ≤ 700 MB |" in page
+    assert "| W7 | ≥ 99 % of rows as Arrow | – | not measured |  |" in page
     for partial in (replace(plan, share=0.5), replace(plan, rounds=3)):
         with pytest.raises(SystemExit, match="Only runs of all rows"):
             report.write(results, partial, tmp_path)
