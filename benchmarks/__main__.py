@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--backend", default="auto", choices=["auto", "arrow", "rows"], help="ours (auto)")
     parser.add_argument("--peers", nargs="+", choices=PEERS, metavar="PEER", help=f"of {', '.join(PEERS)} (all)")
     parser.add_argument("--profile", action="store_true", help="write where our time goes")
-    parser.add_argument("--write", action="store_true", help="fill docs/benchmarks.md, its plot and the README")
+    parser.add_argument("--write", action="store_true", help="put the figures into docs and README")
     parser.add_argument(
         "--cache", type=Path, default=ROOT / ".benchmarks", help="data and environments (.benchmarks)"
     )

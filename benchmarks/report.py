@@ -8,12 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TypeAlias
 
-from benchmarks import machine, plot
+from benchmarks import machine, plot, record
 from benchmarks.figures import Figure
 from benchmarks.goals import MB, OURS
 from benchmarks.measuring import Plan
 from benchmarks.peers import PEERS
-from benchmarks.workloads import WORKLOADS, Workload
+from benchmarks.record import Entry
+from benchmarks.workloads import TAP, WORKLOADS, Workload
 
 Results: TypeAlias = Mapping[str, Mapping[str, Figure]]
 
@@ -41,7 +42,8 @@ def beside_table(results: Results) -> str:
         ours = figures.get(OURS)
         if ours is None or not ours.valid:
             continue
-        others = [each for each in figures.values() if each is not ours and each.valid]
+        hidden = (OURS, TAP) if WORKLOADS[key].tap == "cat" else (OURS,)
+        others = [each for each in figures.values() if each.peer not in hidden and each.valid]
         beside = "; ".join(f"{each.peer} {_took(each)} ({each.seconds / ours.seconds:.2g} ×)" for each in others)
         lines.append(f"| {WORKLOADS[key].title} | {_took(ours)} | {beside} |")
     return "\n".join(lines)
@@ -51,12 +53,13 @@ def _took(figure: Figure) -> str:
     return f"{figure.seconds:.2g} s" if figure.seconds < 10 else f"{figure.seconds:.0f} s"  # noqa: PLR2004 - digits
 
 
-def page_of(workload: Workload, figures: Mapping[str, Figure]) -> str:
+def page_of(workload: Workload, figures: Mapping[str, Figure], about: str = "") -> str:
     """Return the table of one workload: a row for each peer."""
     ours = figures.get(OURS)
     lines = [
         f"### {workload.key}: {workload.title}",
         "",
+        *([f"Measured at {about}.", ""] if about else []),
         "| | median | fastest to slowest | rows/s | time, ours = 1 | start and imports | peak memory | as Arrow |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
         *(_row(figure, ours) for figure in figures.values()),
@@ -96,27 +99,32 @@ def keep(results: Results, plan: Plan) -> None:
 
 
 def write(results: Results, plan: Plan, root: Path) -> None:
-    """Fill docs/benchmarks.md, docs/benchmarks.svg and the README between their marks.
+    """Put the figures into docs/benchmarks.json, and fill docs/benchmarks.md, its picture and the README from that.
 
-    Workloads and peers that this run has left out are written down as not measured.
+    Workloads that this run has left out keep the figures they have.
 
     Raises:
         SystemExit: The figures are of a part of the rows or of too few rounds, so they are not for the record.
     """
     if plan.share != 1 or plan.rounds < _FULL_ROUNDS or plan.profile:
         raise SystemExit(f"Only runs of all rows, {_FULL_ROUNDS} rounds and no profile are written down.")
-    short = f"{machine.today()}, {machine.machine()}, medians of {plan.rounds} rounds"
-    about = f"Measured at {machine.commit(root)}: {short}; {machine.versions()}."
-    # What was left out is said.
+    show(record.updated(root / "docs" / "benchmarks.json", results, plan.rounds, machine.commit(root)), root)
+
+
+def show(entries: Mapping[str, Entry], root: Path) -> None:
+    """Fill the pages from the record."""
+    results = {key: entry.figures for key, entry in entries.items()}
+    # What was never measured is said.
     table = goals_table({key: results.get(key, {}) for key in WORKLOADS})
-    pages = "\n\n".join(page_of(WORKLOADS[key], figures) for key, figures in results.items())
+    pages = "\n\n".join(page_of(WORKLOADS[key], entry.figures, entry.about) for key, entry in entries.items())
     says = "\n".join(f"- **{name}**: {peer.says}." for name, peer in PEERS.items())
-    _fill(root / "docs" / "benchmarks.md", f"{about}\n\n{table}\n\n{pages}\n\n### Who is measured\n\n{says}")
+    _fill(root / "docs" / "benchmarks.md", f"{table}\n\n{pages}\n\n### Who is measured\n\n{says}")
     judged = [goal.judge(results.get(key, {})) for key in WORKLOADS for goal in WORKLOADS[key].goals]
     reached, left_out = (sum(each.reached.startswith(word) for each in judged) for word in ("yes", "not"))
     goals = f"Of {len(judged)} goals {reached} are reached, {left_out} were not measured."
+    short = record.days_and_machines(entries.values())
     picture = "![Seconds by workload and loader](docs/benchmarks.svg)"
-    _fill(root / "README.md", f"{picture}\n\n{about} {goals}\n\n{beside_table(results)}")
+    _fill(root / "README.md", f"{picture}\n\n{short}. {goals}\n\n{beside_table(results)}")
     (root / "docs" / "benchmarks.svg").write_text(plot.drawn(results, short), encoding="utf-8")
 
 

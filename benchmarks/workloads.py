@@ -74,7 +74,7 @@ _ALL = (
     ),
     Workload(
         key="W1-merge",
-        title="the same with `merge`, second load of the same rows",
+        title="flat: the same with `merge`, second load of the same rows",
         data=datasets.FLAT,
         peers=(OURS, ARROW),
         goals=(goals.at_most(2.0, ARROW),),
@@ -83,7 +83,7 @@ _ALL = (
     ),
     Workload(
         key="R1",
-        title="the records of W1 out of the reservoir",
+        title="flat: the same 1,000,000 records out of the reservoir",
         data=datasets.FLAT,
         peers=(OURS, READ_GZ),
         goals=(goals.at_most(3.0, READ_GZ), goals.arrow(99)),
@@ -100,7 +100,7 @@ _ALL = (
     ),
     Workload(
         key="W2b",
-        title="the same, arrays as child tables",
+        title="nested: the same, arrays as child tables",
         data=datasets.NESTED,
         peers=(OURS, DICTS),
         goals=(goals.faster(1.6, DICTS, aim=5),),

@@ -118,7 +118,7 @@ def test_a_figure_is_the_median_of_its_rounds_and_memory_the_most_of_any() -> No
     assert (figure.seconds, figure.spread, figure.peak_bytes) == (2.0, (1.0, 3.0), 9)
 
 
-def test_figures_are_written_between_marks_and_only_if_they_are_of_whole_runs(tmp_path: Path) -> None:
+def test_figures_of_whole_runs_are_written_between_marks_beside_those_of_other_workloads(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     for page in ("README.md", "docs/benchmarks.md"):
         marked = "before\n<!-- benchmarks: filled by `make bench` -->\nold\n<!-- end of benchmarks -->\nafter\n"
@@ -137,6 +137,9 @@ def test_figures_are_written_between_marks_and_only_if_they_are_of_whole_runs(tm
     page = (tmp_path / "docs" / "benchmarks.md").read_text()
     assert "| W1 | peak memory ≤ 700 MB |" in page
     assert "| W7 | ≥ 99 % of rows as Arrow | – | not measured |  |" in page
+    report.write({"W4": {OURS: Figure(OURS, 1, [Measurement(seconds=3.0)])}}, plan, tmp_path)
+    page = (tmp_path / "docs" / "benchmarks.md").read_text()
+    assert page.index("### W1") < page.index("### W4")
     for partial in (replace(plan, share=0.5), replace(plan, rounds=3)):
         with pytest.raises(SystemExit, match="Only runs of all rows"):
             report.write(results, partial, tmp_path)
