@@ -108,9 +108,11 @@ def _found(project: Project, arguments: argparse.Namespace) -> Plugin:
     if given:
         raise failures[0]
     tried = " and ".join(f"'{candidate}'" for candidate in candidates)
+    unknown = "not found in the package registry" in failures[0].reason
+    where = f"dlt-singer add {arguments.name} --pip-url <requirement, directory or git+https://...>"
     raise PluginBuildError(
         f"No package for {arguments.name}: {tried} cannot be built. {failures[0].reason}",
-        f"Say where it is: dlt-singer add {arguments.name} --pip-url <requirement, directory or git+https://...>",
+        f"Say where it is: {where}" if unknown else failures[0].remedy,
     )
 
 

@@ -12,9 +12,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from pathlib import Path
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from dlt_singer.errors import PluginBuildError
 from dlt_singer.pex.commands import Workshop
@@ -88,6 +91,7 @@ def build_pex(requirements: Requirements, interpreter: Interpreter, start: Start
     install: list[str | Path] = [uv, "pip", "install", "--python", _python(venv), *requirements.install_flags]
     wanted = _requirements_file(requirements, shop)
     shop.run([*install, "--requirement", wanted], "Installing its requirements")
+    _refuse_misfits(venv, interpreter, shop.plugin)
     scripts = _scripts(venv, start, shop, install)
     if not start.entrypoint:
         choose_script(start.plugin, start.executable, scripts)
@@ -111,6 +115,21 @@ def _uv() -> str:
     if on_path:
         return on_path
     raise PluginBuildError("uv, which installs plugins, is not there.", "Run `pip install uv`.")
+
+
+def _refuse_misfits(venv: Path, interpreter: Interpreter, plugin: str) -> None:
+    """Refuse packages for other Pythons: uv passes over upper bounds, and the PEX would not boot."""
+    running = ".".join(map(str, interpreter.version))
+    for package in distributions(path=[str(folder) for folder in venv.glob("lib/python*/site-packages")]):
+        wanted = package.metadata["Requires-Python"] if "Requires-Python" in package.metadata else ""
+        with suppress(InvalidSpecifier):
+            if wanted and running not in SpecifierSet(wanted):
+                raise PluginBuildError(
+                    f"{plugin} cannot be built: {package.metadata['Name']} {package.version} "
+                    f"is for Python {wanted}, and this is {running}.",
+                    "Choose an interpreter that fits with `python:` (`add` takes --python), "
+                    "or another version in `pip_url`.",
+                )
 
 
 def _python(venv: Path) -> Path:

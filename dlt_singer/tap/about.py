@@ -135,7 +135,8 @@ def _ask(plugin: Plugin, project: Project) -> About:
     found = About(frozenset(flag for flag in _FLAGS if f"--{flag}" in text))
     if not found.capabilities:
         warn(
-            f"{plugin.name} says neither with --about nor with --help what it can do; if it is fine otherwise, "
+            f"{plugin.name} says neither with --about nor with --help what it can do. If it does not start at all, "
+            "it may want another `python:` or version; if it is fine otherwise, "
             f"set its 'capabilities', such as [catalog, discover, state]. {last_words}"
         )
     return found

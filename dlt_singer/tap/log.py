@@ -115,8 +115,7 @@ class StderrLog:
         tail = self._tail.copy()
         if not tail:
             return "It wrote nothing to stderr."
-        kept = _without_calls(tail) if self._file and self._path else tail
-        lines = "\n".join(f"  | {line[:_SHOWN_CHARACTERS]}" for line in kept)
+        lines = "\n".join(f"  | {line[:_SHOWN_CHARACTERS]}" for line in _without_calls(tail))
         share = "Most" if self._left_out else "All"
         whole = f"\n{share} of them: {self._path}" if self._file and self._path else ""
         return f"Its last words on stderr:\n{lines}{whole}"

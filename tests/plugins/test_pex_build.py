@@ -40,7 +40,8 @@ def _wheel(directory):
     with zipfile.ZipFile(os.path.join(directory, wheel), "w") as archive:
         archive.writestr(f"{name}.py", open(f"{name}.py").read())
         archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\\nName: {name}\\nVersion: 1.0\\n"
-            + (f"Requires-Dist: {project['requires']}\\n" if "requires" in project else ""))
+            + (f"Requires-Dist: {project['requires']}\\n" if "requires" in project else "")
+            + (f"Requires-Python: {project['python']}\\n" if "python" in project else ""))
         archive.writestr(f"{info}/WHEEL",
             "Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
         archive.writestr(f"{info}/entry_points.txt",
@@ -72,7 +73,13 @@ class Shared(NamedTuple):
 
 
 def make_tap(
-    directory: Path, says: str = "hello", *, script: str = "tap-x", imports: str = "", requires: str = ""
+    directory: Path,
+    says: str = "hello",
+    *,
+    script: str = "tap-x",
+    imports: str = "",
+    requires: str = "",
+    python: str = "",
 ) -> Path:
     name = directory.name.replace("-", "_")
     directory.mkdir(parents=True, exist_ok=True)
@@ -81,7 +88,8 @@ def make_tap(
         '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
     )
     wants = f"\nrequires={requires}" if requires else ""
-    (directory / "tap.cfg").write_text(f"name={name}\nscript={script}{wants}\n")
+    bound = f"\npython={python}" if python else ""
+    (directory / "tap.cfg").write_text(f"name={name}\nscript={script}{wants}{bound}\n")
     (directory / f"{name}.py").write_text(CODE.format(says=says, imports=imports))
     return directory
 
@@ -308,6 +316,16 @@ def test_a_missing_dependency_names_both_packages(root: Path, cache: Path) -> No
 
     assert "no-such-library" in caught.value.reason
     assert caught.value.remedy
+
+
+def test_a_package_for_another_python_is_refused_and_not_kept(root: Path, cache: Path) -> None:
+    make_tap(root / "taps" / "tap-y", python="<3.4", script="tap-y")
+
+    with pytest.raises(PluginBuildError, match=r"tap_y 1.0 is for Python <3\.4, and this is 3\.") as caught:
+        get(PluginBuild("tap-y", "./taps/tap-y", root), cache)
+
+    assert "`python:`" in caught.value.remedy
+    assert not list(cache.glob("*.lock"))
 
 
 def test_an_entry_point_that_cannot_be_imported_is_told(root: Path, cache: Path) -> None:
