@@ -56,6 +56,11 @@ def select(catalog: Catalog, rules: Sequence[str]) -> Selection:
         parsed = [parse_rule("*.*", ()), *parsed]
     chosen = {stream.id: _chosen(stream, parsed) for stream in catalog.streams}
     streams = tuple(stream_id for stream_id, breadcrumbs in chosen.items() if breadcrumbs is not None)
+    if not catalog.streams:
+        raise SelectionError(
+            "The tap has discovered no stream.",
+            "Correct its settings, then ask it again: `dlt-singer catalog <tap> --refresh`.",
+        )
     if not streams:
         raise SelectionError(
             f"The rules {', '.join(map(repr, rules)) or '(none)'} select none of {len(chosen)} streams.",

@@ -121,7 +121,7 @@ def _refuse_misfits(venv: Path, interpreter: Interpreter, plugin: str) -> None:
     """Refuse packages for other Pythons: uv passes over upper bounds, and the PEX would not boot."""
     running = ".".join(map(str, interpreter.version))
     for package in distributions(path=[str(folder) for folder in venv.glob("lib/python*/site-packages")]):
-        wanted = package.metadata["Requires-Python"] if "Requires-Python" in package.metadata else ""
+        wanted = next(iter(package.metadata.get_all("Requires-Python") or ()), "")
         with suppress(InvalidSpecifier):
             if wanted and running not in SpecifierSet(wanted):
                 raise PluginBuildError(
