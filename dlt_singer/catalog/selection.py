@@ -59,7 +59,7 @@ def select(catalog: Catalog, rules: Sequence[str]) -> Selection:
     if not catalog.streams:
         raise SelectionError(
             "The tap has discovered no stream.",
-            "Correct its settings, then ask it again: `dlt-singer catalog <tap> --refresh`.",
+            "Correct its settings, then `catalog --refresh`.",
         )
     if not streams:
         raise SelectionError(
