@@ -118,7 +118,8 @@ def explained(
         options: The driver's options, which are not shown.
         tries: How often and how long it was tried; empty if once.
     """
-    said = scrubbed(_line(err), options)
+    # The first line says it; Azure's go on with the whole answer.
+    said = scrubbed(_line(err), options).partition("\n")[0]
     reason = f"Cannot {attempt} in {redact_url(url)}: {said.rstrip('.')}{tries}."
     # A cause that quotes credentials would bring them into the traceback.
     clean = all(scrubbed(_line(error), options) == _line(error) for error in _causes(err))
@@ -146,7 +147,8 @@ def _remedy(err: Exception, url: str) -> str:
         from fsspec import available_protocols
 
         return f"{did_you_mean(protocol, available_protocols())} Use s3, gs, abfs, file or a path.".lstrip()
-    if lacks_bucket(err):
+    # Where there are no directories, an object that cannot be written for lack of something lacks its bucket.
+    if lacks_bucket(err) or (isinstance(err, FileNotFoundError) and driver_of(url).by_prefix):
         return "Create the bucket, or correct its name."
     disk_full = isinstance(err, OSError) and err.errno in _DISK_FULL
     if disk_full or isinstance(err, PermissionError):

@@ -187,3 +187,16 @@ def test_of_a_full_disk_is_said_that_it_is_full(tmp_path: Path) -> None:
 
     assert "No space left" in error.reason
     assert error.remedy == "Free some space there, or point the project at another place."
+
+
+def test_of_a_long_answer_the_first_line_is_shown() -> None:
+    error, _ = explained(RuntimeError("No such container.\nRequestId:1\n<Error/>"), "write 'a'", "abfs://b/x", {})
+
+    assert error.reason == "Cannot write 'a' in abfs://b/x: RuntimeError: No such container."
+
+
+@pytest.mark.parametrize("url", ["gs://bucket/x", "abfs://bucket/x"])
+def test_where_there_are_no_directories_a_missing_place_is_the_bucket(url: str) -> None:
+    error, _ = explained(FileNotFoundError("/upload/bucket/o"), "write 'a'", url, {})
+
+    assert error.remedy == "Create the bucket, or correct its name."
