@@ -28,6 +28,7 @@ _SECTION = ("sources", "singer")
 _MEANT_FOR_DLT = frozenset({"extract", "normalize", "load", "data_writer", "schema"})
 # `schema` of a tap is alto's.
 _MEANT_FOR_DLT_OF_A_TAP = _MEANT_FOR_DLT - {"schema"}
+_DLTS_NAMES = ("config.toml", "secrets.toml")
 _PREFIX = "SOURCES__SINGER__"
 
 
@@ -92,8 +93,10 @@ def _dlts_files() -> Iterator[Path]:
         directories.append(Path(place))
     if place := os.environ.get("XDG_DATA_HOME"):
         directories.append(Path(place, "dlt"))
+    # Only a workspace has files of its profiles; elsewhere `example.secrets.toml` is nobody's.
+    profiles = any((directory / ".workspace").exists() for directory in directories)
     for directory in directories:
-        yield from directory.glob("*.toml")
+        yield from (file for file in directory.glob("*.toml") if profiles or file.name in _DLTS_NAMES)
 
 
 def _mentions_us(file: Path) -> bool:

@@ -32,6 +32,7 @@ def ask(directory: Path, **variables: str) -> str:
 
 def test_without_anything_of_ours_in_dlts_files_dlt_is_not_imported(project: Path) -> None:
     (project / ".dlt" / "config.toml").write_text("[runtime]\nlog_level = 'INFO'\n# [sources.singer.tap_x]\n")
+    (project / ".dlt" / "example.secrets.toml").write_text("[sources.singer.tap_x.config]\naccount = '...'\n")
 
     assert ask(project) == "('a',) {} False"
     assert ask(project, SOURCES__SINGER__TAP_X__CONFIG__ACCOUNT="7") == "('a',) {'account': '7'} False"
