@@ -51,11 +51,16 @@ def singer_definitions(
         >>> definitions = singer_definitions(destination="duckdb", dataset_name="raw")  # doctest: +SKIP
     """
     chosen = taps if taps is not None else list(project_of(env, project_dir).taps)
-    return dg.Definitions(
-        assets=[
-            assets for tap in chosen for assets in singer_assets(tap, env=env, project_dir=project_dir, **arguments)
-        ]
-    )
+    made = {tap: singer_assets(tap, env=env, project_dir=project_dir, **arguments) for tap in chosen}
+    owners: dict[dg.AssetKey, str] = {}
+    for tap, key in [(tap, key) for tap, assets in made.items() for each in assets for key in each.keys]:
+        other = owners.setdefault(key, tap)
+        if other != tap:
+            raise SelectionError(
+                f"Streams of {other} and {tap} would both be the asset {key.to_user_string()}, in one table.",
+                f"Load them into datasets of their own: `load_path` of {tap} in alto.yaml, no dataset_name.",
+            )
+    return dg.Definitions(assets=[each for assets in made.values() for each in assets])
 
 
 def singer_assets(  # noqa: PLR0913 - what to load and where to, by keyword

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -309,6 +310,22 @@ def test_a_slip_in_what_is_said_of_an_asset_is_told_at_once(
 
     assert reason in result
     assert "users" in result
+
+
+def test_two_taps_that_would_be_one_asset_are_told_apart_by_name(tap: FakeTap, dagster: Dagster) -> None:
+    taps = {name: {"command": ["tap-of-none"], "streams": ["a.b"]} for name in ("tap-odd", "tap-even")}
+    (tap.project_dir / "alto.local.json").write_text(json.dumps({"default": {"taps": taps}}))
+
+    result = dagster("""
+        from dlt_singer.dagster import singer_definitions
+        try:
+            singer_definitions(["tap-odd", "tap-even"], dataset_name="raw")
+        except Exception as error:
+            result = str(error)
+    """)
+
+    assert "Streams of tap-odd and tap-even would both be the asset raw/a_b" in result
+    assert "load_path" in result
 
 
 def test_a_translator_of_ones_own_changes_what_it_likes(project: FakeTap, dagster: Dagster) -> None:
