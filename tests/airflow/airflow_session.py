@@ -1,7 +1,7 @@
-"""Run by the Python of an Airflow environment: parses a DAG file twice, then runs its DAGs with `dag.test()`.
+"""Run by the Python of an Airflow environment: parses its DAGs a few times, then runs its DAGs with `dag.test()`.
 
-argv: the DAG file, then DAG ids; one that ends in `!` is run with settings its tap does not understand. Prints what
-it found as its last line, as JSON.
+argv: the folder of the DAGs, then DAG ids; one that ends in `!` is run with settings its tap does not
+understand. Prints what it found as its last line, as JSON.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import runpy
 import sys
 import time
 import traceback
+from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG
@@ -26,19 +27,20 @@ def note_processes(event: str, arguments: tuple[object, ...]) -> None:
         STARTED.append({"process": str(arguments[:1]), "ours": any("dlt_singer" in caller for caller in callers)})
 
 
-def parsed(file: str) -> dict[str, Any]:
-    """Return the DAGs of a file, as each task's process makes them anew."""
-    return {each.dag_id: each for each in runpy.run_path(file).values() if isinstance(each, DAG)}
+def parsed(folder: str) -> dict[str, Any]:
+    """Return the DAGs of a folder, as each task's process makes them anew."""
+    found = [each for file in Path(folder).glob("*.py") for each in runpy.run_path(str(file)).values()]
+    return {each.dag_id: each for each in found if isinstance(each, DAG)}
 
 
-def main(file: str, *dag_ids: str) -> None:
+def main(folder: str, *dag_ids: str) -> None:
     """Parse, run, and report."""
     sys.addaudithook(note_processes)
     # The first time pays for what is imported on the way; the quickest has least of the machine in it.
-    dags, times = parsed(file), []
+    dags, times = parsed(folder), []
     for _ in range(3):
         began = time.process_time()
-        parsed(file)
+        parsed(folder)
         times.append(time.process_time() - began)
     report: dict[str, Any] = {"parse_s": min(times), "started": list(STARTED), "runs": []}
     report["tasks"] = {
@@ -47,7 +49,7 @@ def main(file: str, *dag_ids: str) -> None:
     for name in dag_ids:
         if name.endswith("!"):
             os.environ["SOURCES__SINGER__TAP_CARBON_INTENSITY__CONFIG__START_DATE"] = "someday"
-        run = parsed(file)[name.rstrip("!")].test()
+        run = parsed(folder)[name.rstrip("!")].test()
         states = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
         report["runs"].append({"dag": name, "state": str(run.state), "tasks": states})
     print(json.dumps(report))  # noqa: T201 - it is how it answers

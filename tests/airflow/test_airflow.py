@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ SESSION = Path(__file__).with_name("airflow_session.py")
 # The first twice: its second run starts on a disk without the first one's state.
 RUNS = ("carbon_intensity", "carbon_intensity", "carbon_intensity_serialize", "carbon_intensity_parallel")
 BROKEN = "carbon_intensity!"
+ADS = Path(__file__).with_name("ads_dag.py")
+TAP_OF_ACCOUNTS = REPOSITORY / "tests" / "flows" / "tap_of_accounts.py"
+CLICKS = {"eu": [1, 2], "us": [3]}
 ROWS = {"region": 18, "entry": 18 * 336, "generationmix": 18 * 336 * 9}
 
 pytestmark = [pytest.mark.registry, pytest.mark.timeout(600)]
@@ -39,14 +43,36 @@ class Session:
 
     def counts(self, dataset: str) -> dict[str, int]:
         """Return the rows of each table of a dataset."""
+        return {name: self.ask(f"SELECT count(*) FROM {dataset}.{name}")[0][0] for name in ROWS}
+
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
+        """Ask the destination."""
         with contextlib.closing(duckdb.connect(str(self.root / "out.duckdb"))) as connection:
-            found = {name: connection.execute(f"SELECT count(*) FROM {dataset}.{name}").fetchone() for name in ROWS}
-        return {name: int(row[0]) for name, row in found.items() if row}
+            return connection.execute(query).fetchall()
 
     def tap_logs(self) -> list[str]:
         """Return what the tap said in each of its syncs, oldest first."""
         logs = sorted((self.root / ".alto" / "logs").rglob("*.log"), key=lambda log: log.stat().st_mtime_ns)
         return [said for log in logs if "Starting incremental sync" in (said := log.read_text())]
+
+
+def tap_ads(root: Path) -> dict[str, Any]:
+    """Return the definition of a tap with a partition for each account, and one in which it fails."""
+
+    def streams(account: str, ids: list[int]) -> dict[str, Any]:
+        stream = {"method": "INCREMENTAL", "ids": ids}
+        return {"account": account, "streams": {"clicks": stream, "views": stream}}
+
+    return {
+        "command": [sys.executable, str(TAP_OF_ACCOUNTS)],
+        "capabilities": ["catalog", "discover", "state"],
+        "config": {"notes": str(root / "notes")},
+        "partitions": {
+            **{account: streams(account, ids) for account, ids in CLICKS.items()},
+            # The tap wants to know whose rows it reads.
+            "broken": {"streams": streams("", [])["streams"]},
+        },
+    }
 
 
 @pytest.fixture(scope="session")
@@ -78,12 +104,16 @@ def session(airflow: Path, tmp_path_factory: pytest.TempPathFactory) -> Session:
     root = tmp_path_factory.mktemp("project")
     shutil.copy(REPOSITORY / "alto.yaml", root)
     shutil.copytree(REPOSITORY / "taps", root / "taps", ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    (root / "dags").mkdir()
+    for file in (*DAGS.glob("*.py"), ADS):
+        shutil.copy(file, root / "dags")
+    (root / "alto.local.json").write_text(json.dumps({"default": {"taps": {"tap-ads": tap_ads(root)}}}))
     hidden = ("ALTO_", "SOURCES__", "DESTINATION_", "DLT_", "AIRFLOW_")
     environ = {
         **{name: value for name, value in os.environ.items() if not name.startswith(hidden)},
         "HOME": str(root),
         "AIRFLOW_HOME": str(root / "airflow"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(root / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "CARBON_PROJECT_DIR": str(root),
         "DESTINATION_TYPE": "duckdb",
@@ -94,7 +124,7 @@ def session(airflow: Path, tmp_path_factory: pytest.TempPathFactory) -> Session:
     }
     subprocess.run([airflow / "airflow", "db", "migrate"], env=environ, capture_output=True, check=True)
     done = subprocess.run(
-        [airflow / "python", SESSION, DAGS / "carbon_intensity.py", *RUNS, BROKEN],
+        [airflow / "python", SESSION, root / "dags", *RUNS, BROKEN, "ads"],
         env=environ, cwd=root, capture_output=True, text=True, timeout=400, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
@@ -128,8 +158,23 @@ def test_a_second_run_on_an_empty_disk_goes_on_from_the_bookmark(session: Sessio
 
 
 def test_a_failing_tap_fails_its_task_and_the_log_says_why(session: Session) -> None:
-    broken = session.report["runs"][-1]
+    (broken,) = (run for run in session.report["runs"] if run["dag"] == BROKEN)
 
     assert broken["state"] == "failed"
     assert set(broken["tasks"].values()) == {"failed"}
     assert "tap-carbon-intensity ended with exit code 1" in session.log
+
+
+def test_each_partition_is_tasks_of_its_own_and_one_that_fails_fails_alone(session: Session) -> None:
+    (run,) = (run for run in session.report["runs"] if run["dag"] == "ads")
+    notes = [json.loads(line) for line in (session.root / "notes").read_text().splitlines()]
+    states = {task: state for task, state in run["tasks"].items() if "broken" not in task}
+    broken = {state for task, state in run["tasks"].items() if "broken" in task}
+
+    assert set(states.values()) == {"success"}
+    assert broken == {"failed"}
+    # Each task starts the tap in the settings of its partition: once for all streams, or once for each.
+    assert Counter(account for account, what in notes if what == "ends") == {"eu": 1, "us": 2}
+    rows = [(account, number) for account, ids in sorted(CLICKS.items()) for number in ids]
+    assert session.ask("SELECT account, id FROM ads.clicks ORDER BY 1, 2") == rows
+    assert session.ask("SELECT account, id FROM ads.views ORDER BY 1, 2") == rows
