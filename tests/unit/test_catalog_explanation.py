@@ -96,3 +96,28 @@ def test_changes_of_a_catalog_are_told_one_by_one() -> None:
 
 def test_a_catalog_does_not_differ_from_itself() -> None:
     assert difference(CATALOG, CATALOG) == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [
+        ({}, {"replication_method": "INCREMENTAL"}, ": replication method was none, is INCREMENTAL"),
+        ({"replication_key": "at"}, {"replication_key": "id"}, ": replication key was at, is id"),
+        ({"type": "string"}, {"type": "string", "format": "date"}, ".x: type was string, is string (date)"),
+        ({}, {"type": ["string", "null"]}, ".x: type was any, is null/string"),
+        (None, {"type": "string"}, ".x: type was unknown, is string"),
+    ],
+    ids=["method", "replication key", "format", "no type", "no schema"],
+)
+def test_what_changed_of_a_stream_or_a_type_is_named(before: JSON, now: JSON, said: str) -> None:
+    def catalog(facts: JSON) -> Catalog:
+        about = facts if isinstance(facts, dict) and "type" not in facts else {}
+        prop = facts if isinstance(facts, dict) and "type" in facts else (None if facts is None else {})
+        return Catalog.parse({"streams": [{"stream": "a", **about, "schema": {"properties": {"x": prop}}}]})
+
+    assert difference(catalog(before), catalog(now))[-1] == f"a{said}"
+
+
+def test_only_a_rule_that_includes_makes_the_others_a_choice() -> None:
+    # Rules that speak of the stream, none of them of the property.
+    assert because(["users.id", "users.at"])["name"] == (False, "no rule speaks of it")

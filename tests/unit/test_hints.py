@@ -213,6 +213,59 @@ def test_what_nests_deeper_than_allowed_is_a_json_column_of_its_table(
     assert {path: {n: c["data_type"] for n, c in hinted.items()} for path, hinted in found.items()} == tables
 
 
+@pytest.mark.parametrize(
+    "branch",
+    [
+        {"anyOf": [{"type": "integer"}, {"type": "null"}]},
+        {"oneOf": [{"type": "null"}, {"type": "integer"}]},
+        {"allOf": [{"type": "integer"}, {"minimum": 1}]},
+        {"enum": [1, 2]},
+        {"const": 1},
+        {"type": "integer"},
+    ],
+    ids=lambda branch: next(iter(branch)),
+)
+def test_a_branch_of_a_union_says_its_type_in_any_way(branch: JSON) -> None:
+    assert data_type({"anyOf": [branch, {"required": ["a"]}, {"type": "null"}]}) == "bigint"
+
+
+@pytest.mark.parametrize(
+    ("items", "kind", "columns"),
+    [
+        ({"type": "integer"}, "values", ["value"]),
+        ({"type": "null"}, "objects", []),
+        ({"type": ["null", "string"]}, "values", ["value"]),
+        ({"type": "array", "items": {"type": "integer"}}, "arrays", []),
+        ({"type": "object", "properties": {"n": {}}}, "objects", ["n"]),
+        ({}, "objects", []),
+    ],
+    ids=["values", "nothing but nulls", "values or nulls", "arrays", "objects", "anything"],
+)
+def test_a_child_table_says_what_its_items_are(items: JSON, kind: str, columns: list[str]) -> None:
+    (child,) = hints_of({"v": array(items)}).children.values()
+
+    assert (child.items, [*child.columns]) == (kind, columns)
+
+
+@pytest.mark.parametrize(
+    ("declared", "digits"),
+    [
+        ({"precision": 10, "scale": 0}, (10, 0)),
+        ({"precision": 2, "scale": 2}, (2, 2)),
+        ({"precision": 38, "scale": 9}, (38, 9)),
+        ({"precision": 0, "scale": 0}, (38, 9)),
+        ({"precision": 39, "scale": 9}, (38, 9)),
+    ],
+    ids=["whole", "no digit before the point", "the most", "none at all", "too many"],
+)
+def test_a_decimal_has_the_digits_it_declares_if_there_are_such(
+    declared: dict[str, JSON], digits: tuple[int, int]
+) -> None:
+    column = hints_of({"v": {"type": "number", **declared}}).columns["v"]
+
+    assert (column["data_type"], column["precision"], column["scale"]) == ("decimal", *digits)
+
+
 def test_a_column_of_a_child_table_that_is_widened_warns_with_its_path() -> None:
     hints = hints_of({"lines": array(object_of(v={"type": ["integer", "boolean"]}))})
 

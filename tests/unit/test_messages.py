@@ -12,7 +12,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dlt_singer.errors import MessageError
-from dlt_singer.messages import ActivateVersion, Batch, Cutter, Line, Record, Records, Schema, State, parse_line
+from dlt_singer.messages import (
+    ActivateVersion,
+    Batch,
+    BatchEncoding,
+    Cutter,
+    Line,
+    Record,
+    Records,
+    Schema,
+    State,
+    parse_line,
+)
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)
@@ -284,3 +295,90 @@ def test_records_split_where_asked() -> None:
 
     assert [bytes(raw) for raw in (*first.raws, *second.raws)] == [bytes(raw) for raw in records.raws]
     assert (len(first), len(second), second.first_line) == (2, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"INFO Connecting ...", "It is not a JSON object."),
+        (b'{"type": "RECORD", "stream"', "It is not valid JSON (ValueError)."),
+        (b'{"type": "STATE", "value": {"J\xf6rg": 1}}', "It is not valid JSON (UnicodeDecodeError)."),
+        (b'{"type": "LOG"}', "It is a JSON object, but its 'type' is none of Singer's."),
+        (b'{"type": "RECORD", "stream": "users"}', "It is a RECORD without 'record'."),
+        (b'{"type": "STATE", "value": 1} x', "It is not valid JSON (ValueError)."),
+        (b'{"type": "SCHEMA", "stream": 1, "schema": {}}', "It is a malformed SCHEMA (TypeError)."),
+    ],
+    ids=[
+        "a log",
+        "cut",
+        "Latin-1",
+        "another type",
+        "a member is missing",
+        "more behind it",
+        "a stream that is no text",
+    ],
+)
+def test_what_is_wrong_with_a_line_is_said_without_its_content(line: bytes, reason: str) -> None:
+    assert refused(line).reason == reason
+
+
+def test_what_only_pythons_json_reads_is_read_as_exactly() -> None:
+    batch = b'{"type":"BATCH","stream":"a","time":NaN,"encoding":{"format":"parquet"},"manifest":["file:///a"]}'
+    record = b'{"type": "RECORD", "stream": "a", "record": {"x": 1}, "version": "7"}'
+
+    assert parse_line(batch) == Batch("a", BatchEncoding("parquet"), ["file:///a"])
+    assert parse_line(record) == Record("a", msgspec.Raw(b'{"x": 1}'), 7)
+
+
+def test_a_record_that_was_decoded_already_keeps_its_line() -> None:
+    line = b'{"type":"RECORD","stream":"a","version":3,"record":{"id":1}}'
+    record = parse_line(line)
+    assert isinstance(record, Record)
+
+    records = Records.of_line(record, line, 7)
+
+    assert (records.stream, records.version, records.first_line, len(records)) == ("a", 3, 7, 1)
+    assert records.lines == [line]
+    assert [bytes(raw) for raw in records.raws] == [b'{"id":1}']
+
+
+@pytest.mark.parametrize("decoded", [False, True], ids=["as text", "decoded"])
+@pytest.mark.parametrize("rows", [1, 2])
+def test_records_are_cut_in_two_where_asked(rows: int, decoded: bool) -> None:  # noqa: FBT001 - a parameter
+    texts = [b'{"id":%d}' % each for each in range(3)]
+    records = Records("a", b"\n".join(texts), 3, b"", 5, 10)
+    if decoded:
+        assert len(records.raws) == 3
+
+    first, second = records.split(rows)
+
+    assert [bytes(raw) for raw in first.raws] == texts[:rows]
+    assert [bytes(raw) for raw in second.raws] == texts[rows:]
+    assert (len(first), len(second)) == (rows, 3 - rows)
+    assert (first.first_line, second.first_line) == (10, 10 + rows)
+    assert (first.version, second.version, second.stream, second.head) == (5, 5, "a", b"")
+
+
+@pytest.mark.parametrize(
+    ("second", "reason"),
+    [
+        (
+            b'{"type":"RECORD","stream":"a"}',
+            "A RECORD is broken (line 8, 30 bytes). It is a RECORD without 'record'.",
+        ),
+        (b'{"type":"STATE","value":{}}', "Line 8 has two types."),
+        (b'{"type":"RECORD","stream":"b","record":{}}', "Line 8 names two streams or versions."),
+        (b'{"type":"RECORD","stream":"a","version":1,"record":{}}', "Line 8 names two streams or versions."),
+    ],
+    ids=["broken", "another type", "another stream", "another version"],
+)
+def test_a_line_among_records_that_is_none_is_refused_with_its_number_and_what_to_do(
+    second: bytes, reason: str
+) -> None:
+    records = Records("a", b'{"type":"RECORD","stream":"a","record":{}}\n' + second, 2, None, None, 7)
+
+    with pytest.raises(MessageError) as caught:
+        _ = records.raws
+
+    assert caught.value.reason == reason
+    assert "Nothing was loaded" in caught.value.remedy

@@ -12,7 +12,9 @@ from dlt.common.pipeline import PipelineContext
 
 from dlt_singer._types import JSON
 from dlt_singer.errors import StateError
+from dlt_singer.session.slots import Slot
 from dlt_singer.state import change_state, clear_state, copies, keep_copy, read_copy, unwrapped, with_bookmark
+from dlt_singer.state.change import _forgetful
 from dlt_singer.storage import Store
 from dlt_singer.testing import FakeTap, Table, singer_state
 
@@ -149,6 +151,15 @@ def test_the_wrappers_of_other_tools_are_taken_off() -> None:
     assert unwrapped({"singer_state": {"a": 1}}) == {"a": 1}
     assert unwrapped({"type": "STATE", "value": {"a": 1}}) == {"a": 1}
     assert unwrapped({"bookmarks": {}}) == {"bookmarks": {}}
+    assert unwrapped({"type": "STATE", "at": 1}) == {"type": "STATE", "at": 1}
+    assert unwrapped({"value": 1}) == {"value": 1}
+
+
+def test_a_slot_that_is_set_keeps_what_holds_wherever_the_tap_starts() -> None:
+    slot: Slot = {"tap": "tap-x", "stream": "users", "version": 3, "sequence": 9}
+
+    assert _forgetful(slot) == {"version": 3, "sequence": 9}
+    assert _forgetful({"tap": "tap-x"}) == _forgetful(None) == {}
 
 
 def test_copies_are_listed_newest_first_also_those_of_alto(tmp_path: Path) -> None:
