@@ -5,7 +5,7 @@ In: a `Plugin` of a `Project`. Out: catalogs and messages. Knows no dlt and keep
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from dlt_singer._types import JSON
@@ -129,7 +129,7 @@ class Tap:
         if catalog is not None and can.catalog_option is not None:
             files[can.catalog_option] = catalog.to_json()
         if state and "state" in can.capabilities:
-            files["--state"] = state
+            files["--state"] = _as_kept(state)
         process, log = start(self.plugin, self.project, Arguments(files=files))
         plugin = self.plugin
         patience = Patience(plugin.timeout_s, plugin.idle_timeout_s, plugin.max_line_bytes)
@@ -145,3 +145,10 @@ class Tap:
 
     def _about(self) -> About:
         return about(self.plugin, self.project)
+
+
+def _as_kept(state: JSON) -> JSON:
+    """Return a state as a last STATE leaves it: what the tap was at is not stored, but some look the key up."""
+    if isinstance(state, Mapping) and isinstance(state.get("bookmarks"), Mapping):
+        return {**state, "currently_syncing": None}
+    return state

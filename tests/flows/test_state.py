@@ -9,6 +9,7 @@ import dlt
 import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 
+from dlt_singer._types import JSON
 from dlt_singer.testing import CRASH, SIGNAL, FakeTap, Step, Table, record, repeat, schema, singer_state, state
 
 Rows = Callable[[str], list[tuple[object, ...]]]
@@ -142,6 +143,25 @@ def test_what_the_tap_is_syncing_is_never_stored(
 
     assert singer_state(pipeline) == given
     assert "currently_syncing" not in str(pipeline.state)
+
+
+@pytest.mark.parametrize(
+    ("kept", "given"),
+    [
+        ({"bookmarks": {"users": 1}}, {"bookmarks": {"users": 1}, "currently_syncing": None}),
+        ({"users": 1}, {"users": 1}),
+    ],
+    ids=["bookmarks", "top level"],
+)
+def test_a_tap_with_bookmarks_finds_that_it_is_syncing_nothing(
+    tap: FakeTap, pipeline: dlt.Pipeline, kept: dict[str, JSON], given: dict[str, JSON]
+) -> None:
+    tap.emits(USERS, record("users", id=1), state(kept))
+    pipeline.run(tap.source())
+
+    pipeline.run(tap.source())
+
+    assert tap.calls[-1]["state"] == given
 
 
 def test_records_without_any_state_are_loaded_and_nothing_is_remembered(
