@@ -56,7 +56,7 @@ def lay_out(pex: Path, interpreter: Interpreter, roots: Path, on_progress: Calla
     Args:
         pex: The PEX; its file name names the layout.
         interpreter: Boots it.
-        roots: Where layouts are kept; if it cannot be written, a private temporary directory is.
+        roots: Where layouts are kept; if they cannot be, it is in a private temporary directory.
         on_progress: Takes one line of progress.
 
     Raises:
@@ -67,12 +67,12 @@ def lay_out(pex: Path, interpreter: Interpreter, roots: Path, on_progress: Calla
     found = _existing(pex, root)
     if found:
         return found
-    if not is_writable(roots):
+    if obstacle := _obstacle(roots):
         root = _private_directory() / pex.name[:16]
         found = _existing(pex, root)
         if found:
             return found
-        on_progress(f"{roots} cannot be written; unpacking plugins into {root.parent} instead")
+        on_progress(f"{roots} {obstacle}; unpacking plugins into {root.parent} instead")
     with _locked(root):
         return _existing(pex, root) or _unpacked(pex, interpreter, root)
 
@@ -141,6 +141,14 @@ def _unpacked(pex: Path, interpreter: Interpreter, root: Path) -> Layout:
     stamp = {"pex": _identity(pex), "venv": str(venv), "modules": _modules(root)}
     (root / _STAMP).write_text(json.dumps(stamp), encoding="utf-8")
     return Layout(root, venv)
+
+
+def _obstacle(roots: Path) -> str | None:
+    """Return why nothing can be unpacked there, None if it can."""
+    if any(character.isspace() for character in str(roots)):
+        # pex does not quote the interpreter in the scripts it writes.
+        return "has a space in it, which scripts cannot start from"
+    return None if is_writable(roots) else "cannot be written"
 
 
 def _identity(pex: Path) -> list[int]:

@@ -555,10 +555,15 @@ def test_a_plugin_can_be_told_to_unpack_anew(built: PluginBuild, cache: Path) ->
     assert run(get(built, cache)).startswith("hello")
 
 
-def test_where_nothing_can_be_written_plugins_unpack_into_a_private_temporary_directory(
-    root: Path, built: PluginBuild, cache: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("home", "why"),
+    [("/proc/nowhere", "cannot be written"), ("{root}/my project", "has a space in it")],
+    ids=["nothing can be written", "scripts cannot start"],
+)
+def test_where_plugins_cannot_be_they_unpack_into_a_private_temporary_directory(  # noqa: PLR0913, PLR0917 - fixtures
+    root: Path, built: PluginBuild, cache: Path, monkeypatch: pytest.MonkeyPatch, home: str, why: str
 ) -> None:
-    monkeypatch.setenv("DLT_SINGER_HOME", "/proc/nowhere")
+    monkeypatch.setenv("DLT_SINGER_HOME", home.format(root=root))
     monkeypatch.setattr(tempfile, "tempdir", str(root))
     said = Progress()
 
@@ -568,7 +573,7 @@ def test_where_nothing_can_be_written_plugins_unpack_into_a_private_temporary_di
     private = root / f"dlt-singer-{os.getuid()}"
     assert Path(found.env["PEX_ROOT"]).parent == private
     assert private.stat().st_mode & 0o077 == 0
-    assert [line for line in said if "cannot be written" in line]
+    assert [line for line in said if why in line]
 
 
 @pytest.mark.registry
