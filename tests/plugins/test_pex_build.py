@@ -560,7 +560,7 @@ def test_a_plugin_can_be_told_to_unpack_anew(built: PluginBuild, cache: Path) ->
     [("/proc/nowhere", "cannot be written"), ("{root}/my project", "has a space in it")],
     ids=["nothing can be written", "scripts cannot start"],
 )
-def test_where_plugins_cannot_be_they_unpack_into_a_private_temporary_directory(  # noqa: PLR0913, PLR0917 - fixtures
+def test_where_plugins_cannot_be_they_unpack_into_a_private_temporary_directory(
     root: Path, built: PluginBuild, cache: Path, monkeypatch: pytest.MonkeyPatch, home: str, why: str
 ) -> None:
     monkeypatch.setenv("DLT_SINGER_HOME", home.format(root=root))
