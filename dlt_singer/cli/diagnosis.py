@@ -45,6 +45,8 @@ def diagnose(patterns: list[str]) -> Iterator[Diagnosis]:
     Args:
         patterns: Names or globs of taps; empty means all.
     """
+    from dlt_singer.tap.conformance import counted
+
     yield from _machine()
     try:
         project = open_project()
@@ -52,7 +54,8 @@ def diagnose(patterns: list[str]) -> Iterator[Diagnosis]:
     except SingerError as err:
         yield Diagnosis("project", "fault", err.reason, err.remedy)
         return
-    yield Diagnosis("project", "ok", f"{project.file}, environment {project.env}, {len(project.taps)} taps")
+    taps = counted(len(project.taps), "tap")
+    yield Diagnosis("project", "ok", f"{project.file}, environment {project.env}, {taps}")
     if project.extensions:
         unused = ", ".join(project.extensions)
         yield Diagnosis("project", "ok", f"extensions are not run here, and no tap needs them: {unused}")
