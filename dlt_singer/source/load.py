@@ -68,6 +68,9 @@ def _load(source: DltSource, taps: Sequence[Tap], told: _Told, run_kwargs: dict[
     if pipeline.has_pending_data:
         announce(f"{pipeline.pipeline_name}: first loading what an earlier run left pending")
         pipeline.run()
+        # The package has brought its state to the destination; whoever left it may have died before noting it here.
+        if pipeline.config.restore_from_destination:
+            pipeline.sync_destination()
     began = time.monotonic()
     with collecting(pipeline), keeping(pipeline) as kept:
         try:

@@ -246,7 +246,8 @@ class FakeTap:
         """The calls that asked for rows; their `state` without `currently_syncing`, which is always null."""
         syncs = [call for call in self.calls if "--discover" not in call["argv"]]
         for call in syncs:
-            call.get("state", {}).pop("currently_syncing", None)
+            if isinstance(call.get("state"), dict):
+                call["state"].pop("currently_syncing", None)
         return syncs
 
 

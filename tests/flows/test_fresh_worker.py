@@ -75,6 +75,25 @@ def test_our_run_copies_the_state_right_after_the_load_and_keeps_every_copy(
     assert json.loads(newest.read_text()) == singer_state(pipeline)
 
 
+def test_a_package_whose_state_was_not_noted_here_before_the_kill_is_loaded_once(
+    tap: FakeTap, new_pipeline: NewPipeline, rows: Rows
+) -> None:
+    tap.emits(users(1, 1, 2))
+    dlt_singer.run(new_pipeline(), tap.source())
+    pipeline = new_pipeline()
+    noted = Path(pipeline.working_dir, "state.json")
+    before = noted.read_bytes()
+    tap.emits(users(1, 1, 2, 2, 3))
+    pipeline.extract(tap.source())
+    # dlt commits the package first, with the state in it, and then writes the state down.
+    noted.write_bytes(before)
+
+    dlt_singer.run(new_pipeline(), tap.source())
+
+    assert rows("users") == [(1,), (1,), (2,), (2,), (3,)]
+    assert tap.syncs[-1]["state"] == {"bookmarks": {"users": {"value": 3}}}
+
+
 def test_our_run_loads_what_an_earlier_one_left_pending_and_then_the_source(
     tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows
 ) -> None:

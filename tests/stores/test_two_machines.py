@@ -161,7 +161,7 @@ def test_two_first_runs_at_once_build_once(one: Machine, two: Machine, tmp_path:
     assert "Built tap-x" in built
     assert found[0].pex != found[1].pex
     assert found[0].key == found[1].key
-    assert store.list("plugins/") == [f"plugins/{found[0].key}", f"plugins/{found[0].key}.lock"]
+    assert store.list("plugins/") == [f"plugins/{found[0].key}{end}" for end in ("", ".lock", ".sha256")]
     assert store.list("leases/") == []
 
 
