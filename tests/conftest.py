@@ -9,6 +9,8 @@ import signal
 import pytest
 from hypothesis import settings
 
+LONG = {"airflow", "conformance", "dagster", "docs", "drills", "orchestra", "pipelines", "plugins", "stores", "taps"}
+
 # How long an example takes says more of the machine than of the code; pytest-timeout sees to what hangs.
 settings.register_profile("any machine", deadline=None)
 settings.register_profile("few examples", deadline=None, max_examples=15)
@@ -30,6 +32,12 @@ def pytest_configure() -> None:
     with contextlib.suppress(ValueError):
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
             signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that no worker is alone with one at the end."""
+    items.sort(key=lambda item: item.path.parent.name not in LONG)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -6,10 +6,10 @@ import dlt
 
 from dlt_singer.testing import FakeTap, record, schema, singer_state, state
 
-STREAMS = 1_500
+STREAMS = 1_100
 
 
-def test_fifteen_hundred_streams_are_extracted_without_exhausting_the_stack(
+def test_eleven_hundred_streams_are_extracted_without_exhausting_the_stack(
     tap: FakeTap, pipeline: dlt.Pipeline
 ) -> None:
     names = [f"stream_{number:04}" for number in range(STREAMS)]
