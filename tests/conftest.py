@@ -9,7 +9,7 @@ import signal
 import pytest
 from hypothesis import settings
 
-LONG = {"airflow", "conformance", "dagster", "docs", "drills", "orchestra", "pipelines", "plugins", "stores", "taps"}
+LONG = {"airflow", "dagster", "docs", "drills", "orchestra", "pipelines", "plugins", "stores", "taps"}
 
 # How long an example takes says more of the machine than of the code; pytest-timeout sees to what hangs.
 settings.register_profile("any machine", deadline=None)
