@@ -67,6 +67,7 @@ def _load(source: DltSource, taps: Sequence[Tap], told: _Told, run_kwargs: dict[
     pipeline = told.pipeline
     if pipeline.has_pending_data:
         announce(f"{pipeline.pipeline_name}: first loading what an earlier run left pending")
+        _forget_normalized(pipeline)
         pipeline.run()
         # The package has brought its state to the destination; whoever left it may have died before noting it here.
         if pipeline.config.restore_from_destination:
@@ -89,6 +90,15 @@ def _load(source: DltSource, taps: Sequence[Tap], told: _Told, run_kwargs: dict[
             keep_committed_state(pipeline, tap)
         _tell(complete(pipeline, loaded), told)
     return info
+
+
+def _forget_normalized(pipeline: dlt.Pipeline) -> None:
+    """Remove extracted packages that are normalized: dlt does so last, and if killed before, fails for good."""
+    extracted = pipeline._get_normalize_storage().extracted_packages  # noqa: SLF001 - no public way
+    for load_id in {*pipeline.list_extracted_load_packages()}.intersection(
+        pipeline.list_normalized_load_packages()
+    ):
+        extracted.delete_package(load_id)
 
 
 def _load_ended(source: DltSource, lost: Lost, told: _Told, run_kwargs: Mapping[str, Any]) -> None:
