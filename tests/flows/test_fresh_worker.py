@@ -94,20 +94,22 @@ def test_a_package_whose_state_was_not_noted_here_before_the_kill_is_loaded_once
     assert tap.syncs[-1]["state"] == {"bookmarks": {"users": {"value": 3}}}
 
 
-def test_a_package_that_was_killed_between_normalized_and_removed_is_loaded_once(
+def test_a_package_whose_run_was_killed_before_dlt_removed_what_was_normalized_is_loaded_once(
     tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows, tmp_path: Path
 ) -> None:
     tap.emits(users(1))
+    pipeline.run(tap.source())
+    tap.emits(users(1, 2))
     pipeline.extract(tap.source())
     extracted = next(Path(pipeline.working_dir, "normalize", "extracted").iterdir())
     shutil.copytree(extracted, tmp_path / "kept")
     pipeline.normalize()
     shutil.copytree(tmp_path / "kept", extracted)
 
-    tap.emits(users(1, 2))
+    tap.emits(users(1, 2, 3))
     dlt_singer.run(pipeline, tap.source())
 
-    assert rows("users") == [(1,), (2,)]
+    assert rows("users") == [(1,), (2,), (3,)]
 
 
 def test_our_run_loads_what_an_earlier_one_left_pending_and_then_the_source(
