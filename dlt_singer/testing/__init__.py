@@ -243,11 +243,12 @@ class FakeTap:
 
     @property
     def syncs(self) -> list[dict[str, Any]]:
-        """The calls that asked for rows; their `state` without `currently_syncing`, which is always null."""
+        """The calls that asked for rows; their `state` without a `currently_syncing` that is null."""
         syncs = [call for call in self.calls if "--discover" not in call["argv"]]
         for call in syncs:
-            if isinstance(call.get("state"), dict):
-                call["state"].pop("currently_syncing", None)
+            state = call.get("state")
+            if isinstance(state, dict) and state.get("currently_syncing", "") is None:
+                del state["currently_syncing"]
         return syncs
 
 
