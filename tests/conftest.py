@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -24,6 +26,17 @@ def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith(("ALTO_", "SOURCES__", "DESTINATION__", "DLT_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+
+
+@pytest.fixture(autouse=True)
+def own_logging() -> Iterator[None]:
+    """Leave the loggers as they were: a command sets them up for its terminal."""
+    loggers = [logging.getLogger("dlt_singer"), logging.getLogger("dlt_singer.tap")]
+    before = [(logger.propagate, logger.level, list(logger.handlers)) for logger in loggers]
+    yield
+    for logger, (propagate, level, handlers) in zip(loggers, before, strict=True):
+        logger.propagate, logger.handlers = propagate, handlers
+        logger.setLevel(level)
 
 
 def pytest_configure() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -48,17 +47,13 @@ Cli = Callable[..., Said]
 
 @pytest.fixture(autouse=True)
 def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Work in the test's directory, at 80 columns, and leave logging as it was."""
+    """Work in the test's directory, at 80 columns."""
     monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
     monkeypatch.setenv("DLT_LOCAL_DIR", str(tmp_path))
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("ALTO_ENV", "")  # a command may set it
     monkeypatch.chdir(tmp_path)
-    logger = logging.getLogger("dlt_singer")
-    before = (logger.propagate, logger.level, list(logger.handlers))
     yield
-    logger.propagate, logger.level, logger.handlers = before[0], before[1], before[2]
-    logging.getLogger("dlt_singer.tap").setLevel(logging.NOTSET)
     if Container()[PipelineContext].is_active():
         Container()[PipelineContext].deactivate()
 
