@@ -16,14 +16,25 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dlt_singer.errors import SingerError, reason_of
-    from dlt_singer.source import discover, last_summaries, reservoir, run, singer, singer_resource
+    from dlt_singer.source import (
+        discover,
+        join_shares,
+        last_summaries,
+        reservoir,
+        reservoir_shares,
+        run,
+        singer,
+        singer_resource,
+    )
 
 __all__ = [
     "SingerError",
     "discover",
+    "join_shares",
     "last_summaries",
     "reason_of",
     "reservoir",
+    "reservoir_shares",
     "run",
     "singer",
     "singer_resource",
@@ -32,9 +43,11 @@ __all__ = [
 _HOMES = {
     "SingerError": "dlt_singer.errors",
     "discover": "dlt_singer.source",
+    "join_shares": "dlt_singer.source",
     "last_summaries": "dlt_singer.source",
     "reason_of": "dlt_singer.errors",
     "reservoir": "dlt_singer.source",
+    "reservoir_shares": "dlt_singer.source",
     "run": "dlt_singer.source",
     "singer": "dlt_singer.source",
     "singer_resource": "dlt_singer.source",

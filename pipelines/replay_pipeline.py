@@ -14,11 +14,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from dlt_singer import reservoir
+from dlt_singer import join_shares, reservoir, reservoir_shares
 from dlt_singer.orchestra import Invocation, script
 from dlt_singer.runs import place_in
-from dlt_singer.source.joining import join_shares
-from dlt_singer.source.shares import reservoir_shares
 
 TAP = os.environ.get("DLT_SINGER_TAP") or "tap-carbon-intensity"
 # Tables of its own: in those of the daily run, old rows would come after new ones.

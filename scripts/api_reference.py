@@ -10,7 +10,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 PAGES = {
-    "dlt_singer": ("singer", "run", "last_summaries", "reservoir", "singer_resource", "discover", "reason_of"),
+    "dlt_singer": (
+        "singer",
+        "run",
+        "last_summaries",
+        "reservoir",
+        "reservoir_shares",
+        "join_shares",
+        "singer_resource",
+        "discover",
+        "reason_of",
+    ),
     "dlt_singer.testing": ("FakeTap", "Table"),
     "dlt_singer.orchestra": ("script", "Invocation", "publish"),
 }

@@ -10,17 +10,30 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dlt_singer.source.factory import discover, singer
+    from dlt_singer.source.joining import join_shares
     from dlt_singer.source.load import run
     from dlt_singer.source.replay import reservoir
     from dlt_singer.source.resource import singer_resource
+    from dlt_singer.source.shares import reservoir_shares
     from dlt_singer.source.summaries import last_summaries
 
-__all__ = ["discover", "last_summaries", "reservoir", "run", "singer", "singer_resource"]
+__all__ = [
+    "discover",
+    "join_shares",
+    "last_summaries",
+    "reservoir",
+    "reservoir_shares",
+    "run",
+    "singer",
+    "singer_resource",
+]
 
 _HOMES = {
     "discover": "factory",
+    "join_shares": "joining",
     "last_summaries": "summaries",
     "reservoir": "replay",
+    "reservoir_shares": "shares",
     "run": "load",
     "singer": "factory",
     "singer_resource": "resource",

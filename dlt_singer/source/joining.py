@@ -37,6 +37,10 @@ def join_shares(pipeline: dlt.Pipeline, shares: Sequence[ReplayShare], name: str
         ReservoirError: A share is not loaded; nothing is changed.
         StateError: Loads are pending.
         PipelineStepFailed: The destination refused.
+
+    Example:
+        >>> join_shares(lake, reservoir_shares("tap-github", 4, until="2026-01-31"))  # doctest: +SKIP
+        {'issues': '20260131T010203000000Z-1a2b3c4d'}
     """
     pipeline.sync_destination()
     ends: dict[str, tuple[str, str]] = {}

@@ -109,7 +109,8 @@ def reservoir_shares(  # noqa: PLR0913 - what is replayed as in `reservoir`, and
         **arguments: Further arguments of `reservoir`.
 
     Returns:
-        The shares; some are empty if there is not enough to share.
+        The shares, each with a `source` and a `pipeline(beside)` of its own; some are empty if there is not enough
+        to share.
 
     Raises:
         ConfigError: The project or the tap's definition cannot be used.

@@ -11,9 +11,9 @@ import dlt
 import pytest
 
 import dlt_singer
+from dlt_singer import join_shares, reservoir_shares
 from dlt_singer.errors import ReservoirError
-from dlt_singer.source.joining import join_shares
-from dlt_singer.source.shares import ReplayShare, reservoir_shares
+from dlt_singer.source.shares import ReplayShare
 from dlt_singer.source.writing import write
 from dlt_singer.testing import FakeTap, Table
 
