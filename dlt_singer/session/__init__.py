@@ -84,7 +84,7 @@ class Limits:
     """How much is held back to make batches.
 
     Attributes:
-        batch_rows: Rows of one batch.
+        batch_rows: Rows of one batch; up to a quarter more, where the last ones came together.
         batch_bytes: Bytes of one batch as the tap wrote it. Output is read in pieces of a megabyte at most, which
             are not taken apart for this, and no record is.
         waiting_bytes: Bytes that may wait for batches, over all streams.
