@@ -6,6 +6,7 @@ neither dlt nor anything else that takes long.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -34,6 +35,7 @@ def main(argv: Sequence[str] | None = None, *, program: str = "dlt-singer") -> i
         >>> main(["list", "--project-dir", "/nowhere/at/all"])
         2
     """
+    _spell_out()
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words[: words.index("--")] if "--" in words else "--debug" in words
     try:
@@ -61,6 +63,13 @@ def main(argv: Sequence[str] | None = None, *, program: str = "dlt-singer") -> i
         text, code = explained(err)
         print(text, file=sys.stderr)
         return code
+
+
+def _spell_out() -> None:
+    """Have our streams escape letters that their encoding lacks: names may have any."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _interrupted(by: KeyboardInterrupt) -> int:

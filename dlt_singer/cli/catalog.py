@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from dlt_singer._types import JSON
 from dlt_singer.cli.command import Command, Parser
 from dlt_singer.cli.place import open_tap
-from dlt_singer.cli.screen import add_json, show, table
+from dlt_singer.cli.screen import add_json, as_json, show, table
 from dlt_singer.errors import DiscoveryNeededError
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def show_catalog(arguments: argparse.Namespace) -> None:
         return
     if arguments.applied:
         selection = tap.select(base.catalog)
-        print(json.dumps(selection.catalog.to_json(), indent=2, ensure_ascii=False))
+        print(as_json(selection.catalog.to_json()))
         return
     rows = [_stream_row(stream, base.catalog) for stream in base.catalog.streams]
     document: JSON = {"tap": tap.name, "discovered_at": _moment(base), "streams": cast("JSON", rows)}

@@ -25,7 +25,13 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 def show(arguments: argparse.Namespace, document: JSON, text: str) -> None:
     """Print one or the other."""
-    print(json.dumps(document, indent=2, ensure_ascii=False, default=str) if arguments.json else text.rstrip("\n"))
+    print(as_json(document) if arguments.json else text.rstrip("\n"))
+
+
+def as_json(document: JSON) -> str:
+    """Return a document to be printed: letters as they are, if stdout can have them."""
+    has_letters = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    return json.dumps(document, indent=2, ensure_ascii=not has_letters, default=str)
 
 
 def width() -> int:

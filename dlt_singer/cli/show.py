@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from dlt_singer._types import JSON, JSONObject
 from dlt_singer.cli.command import Command, Parser, UsageError
 from dlt_singer.cli.place import find_plugin, open_project, open_tap, suggest
-from dlt_singer.cli.screen import add_json, pairs, show, table
+from dlt_singer.cli.screen import add_json, as_json, pairs, show, table
 
 if TYPE_CHECKING:
     from dlt_singer.config import Plugin, Project
@@ -134,7 +134,7 @@ def dump(arguments: argparse.Namespace) -> None:
             known = list(value) if isinstance(value, Mapping) else []
             raise UsageError(f"The configuration has no '{key}' there. {suggest(key, known)}")
         value = value[key]
-    print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    print(as_json(value))
 
 
 def _usable(plugins: Mapping[str, Plugin], broken: dict[str, JSON]) -> Iterator[Plugin]:

@@ -17,7 +17,7 @@ from dlt_singer._types import JSON
 from dlt_singer.cli.bookmarks import bookmark_text, chosen_copy, parsed, streams_in
 from dlt_singer.cli.command import Command, Parser, UsageError
 from dlt_singer.cli.place import add_pipeline_options, open_pipeline, open_tap
-from dlt_singer.cli.screen import add_json, is_asking_allowed, say, show, table
+from dlt_singer.cli.screen import add_json, as_json, is_asking_allowed, say, show, table
 
 if TYPE_CHECKING:
     import dlt
@@ -102,7 +102,7 @@ def restore_state(arguments: argparse.Namespace) -> None:
 def export_state(arguments: argparse.Namespace) -> None:
     """Print the state as the tap would be given it."""
     tap = open_tap(arguments.tap)
-    text = json.dumps(pipeline_state(arguments, tap, sync=arguments.sync), indent=2, ensure_ascii=False)
+    text = as_json(pipeline_state(arguments, tap, sync=arguments.sync))
     if arguments.output:
         Path(arguments.output).write_text(text + "\n", encoding="utf-8")
     else:

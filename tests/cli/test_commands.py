@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
-from dlt_singer.testing import CRASH, STDERR, FakeTap
+from dlt_singer.testing import CRASH, STDERR, FakeTap, schema
 from tests.cli.conftest import LOGS, USERS, Cli
 
 Screen = Callable[[str, str], None]
@@ -242,3 +245,21 @@ def test_streams_of_one_tap_are_not_asked_of_several(tap: FakeTap, cli: Cli, tmp
 
     assert "several" in cli("run", "tap-*", "--streams", "users").err
     assert "one tap" in cli("run", "tap-*", "--pipeline-name", "x").err
+
+
+@pytest.mark.parametrize("option", [[], ["--json"]], ids=["text", "JSON"])
+def test_letters_that_the_terminal_lacks_are_escaped(tmp_path: Path, option: list[str]) -> None:
+    project = tmp_path / "Prüfung"
+    project.mkdir()
+    FakeTap(project).emits(schema("größe", {"länge": "integer"}))
+    command = [sys.executable, "-m", "dlt_singer", "catalog", "tap-fake", *option]
+    environ = {**os.environ, "PYTHONIOENCODING": "ascii"}
+
+    done = subprocess.run(command, cwd=project, env=environ, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert r"Pr\xfcfung" in done.stderr
+    if option:
+        assert json.loads(done.stdout)["streams"][0]["stream"] == "größe"
+    else:
+        assert r"gr\xf6\xdfe" in done.stdout
