@@ -55,6 +55,7 @@ def invoke(arguments: argparse.Namespace) -> int:
 def _obtain(plugin: Plugin, project: Project, arguments: argparse.Namespace) -> dict[str, JSON]:
     from dlt_singer.errors import SingerError
     from dlt_singer.pex import publish
+    from dlt_singer.tap import announce
     from dlt_singer.tap.executable import built, store_of
 
     row: dict[str, JSON] = {"name": plugin.name, "ready": True, "pushed": False}
@@ -62,7 +63,7 @@ def _obtain(plugin: Plugin, project: Project, arguments: argparse.Namespace) -> 
         return {**row, "details": " ".join(plugin.command) or "has no pip_url: nothing to build"}
     try:
         found = built(plugin, project, build_allowed=not arguments.no_build)
-        pushed = arguments.push and publish(found, store_of(project))
+        pushed = arguments.push and publish(found, store_of(project), on_progress=announce)
     except SingerError as err:
         if len(arguments.plugins) == 1:
             raise
@@ -77,7 +78,9 @@ def _build_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--no-build", "--pull", action="store_true", help="only take what is built here or in the store, or fail"
     )
-    parser.add_argument("--push", action="store_true", help="upload to the store what it does not have")
+    parser.add_argument(
+        "--push", action="store_true", help="upload to the store what it does not have, or only damaged"
+    )
     add_json(parser)
 
 

@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dlt_singer.errors import PluginError
 from dlt_singer.pex.boot import Layout, drop_layout, pex_roots
 from dlt_singer.pex.cache import PluginBuild, Progress, Source, is_kept_at, lock_of, upload
 from dlt_singer.pex.interpreters import find_interpreter, libc
 from dlt_singer.pex.keys import plugin_key
 from dlt_singer.pex.requirements import parse_pip_url
 from dlt_singer.pex.scripts import choose_script
-from dlt_singer.pex.seal import seal_of
+from dlt_singer.pex.seal import is_hash_of, is_sealed, seal_of
 from dlt_singer.storage import Store
 
 
@@ -130,21 +131,33 @@ def key_of(build: PluginBuild) -> str:
     return plugin_key(requirements, interpreter, libc(), build.version, build.root.absolute())
 
 
-def publish(found: PluginExecutable, store: Store) -> bool:
-    """Upload a plugin that the store does not have yet.
+def publish(found: PluginExecutable, store: Store, *, on_progress: Progress) -> bool:
+    """Upload a plugin that the store does not have yet, or only damaged.
 
     Args:
         found: The plugin.
-        store: The project's store.
+        store: The project's store; its copy is read whole.
+        on_progress: Takes one line if the store's copy is damaged.
 
     Returns:
         Whether it was uploaded.
 
     Raises:
+        PluginError: What is here is damaged, too.
         StorageError: The store refused.
     """
-    if is_kept_at(found.pex, store, found.key) or store.exists(f"plugins/{found.key}"):
+    if is_kept_at(found.pex, store, found.key):
         return False
+    with store.reading(f"plugins/{found.key}") as content:
+        if content is not None:
+            if is_hash_of(content, store.read(f"plugins/{found.key}.sha256") or b""):
+                return False
+            on_progress(f"{store.url}/plugins/{found.key} is not the PEX that was built, replacing it")
+    if not is_sealed(found.pex):
+        raise PluginError(
+            f"{found.pex} is not the PEX that was built: its hash is not the one beside it, or that is missing.",
+            "Remove it with `dlt-singer clean pex`, and build it again.",
+        )
     upload(found.pex, found.lock, store, found.key)
     return True
 

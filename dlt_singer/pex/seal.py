@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import BinaryIO
 
 _BLOCK_BYTES = 1 << 20
 
@@ -21,22 +22,33 @@ def seal(made: Path, pex: Path) -> None:
         pex: Where it will be.
     """
     unfinished = made.with_name(f"{made.name}.sha256")
-    unfinished.write_text(f"{_hash(made)}  {pex.name}\n", encoding="ascii")
+    with made.open("rb") as content:
+        unfinished.write_text(f"{_hash(content)}  {pex.name}\n", encoding="ascii")
     unfinished.replace(seal_of(pex))
 
 
 def is_sealed(pex: Path) -> bool:
     """Return whether it is the file that was sealed."""
     try:
-        sealed = seal_of(pex).read_text(encoding="ascii").split()
-    except (OSError, UnicodeDecodeError):
+        sealed = seal_of(pex).read_bytes()
+    except OSError:
         return False
-    return sealed[:1] == [_hash(pex)]
+    with pex.open("rb") as content:
+        return is_hash_of(content, sealed)
 
 
-def _hash(file: Path) -> str:
+def is_hash_of(content: BinaryIO, sealed: bytes) -> bool:
+    """Return whether content is what was sealed.
+
+    Args:
+        content: What is read to its end.
+        sealed: What was written down.
+    """
+    return sealed.split()[:1] == [_hash(content).encode()]
+
+
+def _hash(content: BinaryIO) -> str:
     digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while block := stream.read(_BLOCK_BYTES):
-            digest.update(block)
+    while block := content.read(_BLOCK_BYTES):
+        digest.update(block)
     return digest.hexdigest()

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -435,7 +436,7 @@ def test_a_plugin_is_kept_in_the_store_and_taken_from_there(root: Path, cache: P
 def a_store_whose_copy_was_cut(shared: Shared, root: Path) -> Store:
     """Publish the shared tap, and cut the end off its PEX there."""
     store, key = Store(root / "store"), f"plugins/{shared.found.key}"
-    publish(shared.found, store)
+    publish(shared.found, store, on_progress=print)
     store.write(key, (store.read(key) or b"")[:-100])
     return store
 
@@ -459,9 +460,31 @@ def test_what_the_store_damaged_is_built_anew_and_replaced_there(shared: Shared,
     assert run(healed).startswith("hello")
 
 
+def test_what_the_store_damaged_is_replaced_by_a_push(shared: Shared, root: Path) -> None:
+    store, said = a_store_whose_copy_was_cut(shared, root), Progress()
+
+    assert publish(shared.found, store, on_progress=said.append)
+    assert not publish(shared.found, store, on_progress=said.append)
+
+    assert said == [f"{store.url}/plugins/{shared.found.key} is not the PEX that was built, replacing it"]
+    assert get(shared.build, root / "elsewhere" / "plugins", store, build_allowed=False).key == shared.found.key
+
+
+def test_what_was_damaged_here_is_not_pushed(shared: Shared, root: Path) -> None:
+    store, built, pex = Store(root / "store"), shared.found.pex, root / "cut"
+    pex.write_bytes(built.read_bytes()[:-100])
+    shutil.copy(f"{built}.sha256", f"{pex}.sha256")
+
+    with pytest.raises(PluginError, match="is not the PEX that was built") as caught:
+        publish(replace(shared.found, pex=pex), store, on_progress=print)
+
+    assert "`dlt-singer clean pex`" in caught.value.remedy
+    assert store.list() == []
+
+
 def test_a_pex_in_the_store_without_its_hash_is_refused(shared: Shared, root: Path) -> None:
     store = Store(root / "store")
-    publish(shared.found, store)
+    publish(shared.found, store, on_progress=print)
     store.delete(f"plugins/{shared.found.key}.sha256")
 
     with pytest.raises(StorageError, match="or that is missing"):
@@ -473,7 +496,7 @@ def test_a_store_that_is_the_cache_is_not_copied_to(root: Path, built: PluginBui
 
     found = get(built, cache, store)
 
-    assert not publish(found, store)
+    assert not publish(found, store, on_progress=print)
     assert run(found).startswith("hello")
 
 
@@ -498,8 +521,8 @@ def test_an_unreachable_store_does_not_stop_a_build(root: Path, cache: Path) -> 
 def test_a_plugin_can_be_published_later_once(root: Path, built: PluginBuild, cache: Path) -> None:
     found, store = get(built, cache), Store(root / "store")
 
-    assert publish(found, store)
-    assert not publish(found, store)
+    assert publish(found, store, on_progress=print)
+    assert not publish(found, store, on_progress=print)
     assert store.exists(f"plugins/{found.key}.lock")
 
 
