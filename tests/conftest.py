@@ -6,12 +6,18 @@ import contextlib
 import logging
 import os
 import signal
+import sys
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
 LONG = {"airflow", "dagster", "docs", "drills", "orchestra", "pipelines", "plugins", "stores", "taps"}
+
+# Images of containers often switch bytecode off: then each of a thousand processes compiles all of dlt, which takes
+# two thirds of what importing it does. Here, as everything else is imported after it.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # How long an example takes says more of the machine than of the code; pytest-timeout sees to what hangs.
 settings.register_profile("any machine", deadline=None)
