@@ -137,4 +137,5 @@ def other(loaded: Loaded, tmp_path: Path) -> Clone:
 def _built(new: Clone, built: Clone) -> Clone:
     for kept in ("plugins", "catalogs"):
         shutil.copytree(built.root / ".alto" / kept, new.root / ".alto" / kept, symlinks=True)
+    (new.root / ".alto" / "pex_root").symlink_to(built.root / ".alto" / "pex_root")
     return new

@@ -1,7 +1,8 @@
-"""`make run`'s script, as somebody who just cloned the project sees it."""
+"""`make run`'s script and the README's example, as somebody who just cloned the project sees them."""
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 SCRIPTS = Path(__file__).parents[2] / "pipelines"
 ROWS = {"region": 18, "entry": 18 * 336, "generationmix": 18 * 336 * 9}
 SETTINGS = "SOURCES__SINGER__TAP_CARBON_INTENSITY__CONFIG__"
+# What a week shows is looked at in the one that was loaded for all; a day says the rest.
+DAY = {f"{SETTINGS}END_DATE": "2024-01-02"}
+ROWS_OF_A_DAY = {"region": 18, "entry": 18 * 48, "generationmix": 18 * 48 * 9}
+README = Path(__file__).parents[2] / "README.md"
 
 pytestmark = [pytest.mark.registry, pytest.mark.timeout(300)]
 
@@ -93,24 +98,24 @@ def test_the_run_says_in_one_line_that_the_week_is_simulated(loaded: Loaded) -> 
 
 
 def test_a_second_run_builds_nothing_goes_on_from_the_bookmark_and_duplicates_nothing(project: Clone) -> None:
-    project.load()
+    project.load(**DAY)
 
-    again = project.load()
+    again = project.load(**DAY)
 
     assert "Building" not in again.stderr
     assert "discovering" not in again.stderr
-    assert "bookmark value: 2024-01-07T23:30:00Z" in project.tap_log()
-    assert "entry: 6,048 rows, 18 of them from this run" in again.stdout
-    assert project.counts() == ROWS
+    assert "bookmark value: 2024-01-01T23:30:00Z" in project.tap_log()
+    assert "entry: 864 rows, 18 of them from this run" in again.stdout
+    assert project.counts() == ROWS_OF_A_DAY
 
 
 def test_it_runs_from_its_own_directory_with_the_same_tables_and_places(project: Clone) -> None:
-    project.load()
+    project.load(**DAY)
 
-    done = project.python("carbon_intensity_pipeline.py", below="pipelines")
+    done = project.python("carbon_intensity_pipeline.py", below="pipelines", env=DAY)
 
-    assert "entry: 6,048 rows, 18 of them from this run" in done.stdout
-    assert project.counts() == ROWS
+    assert "entry: 864 rows, 18 of them from this run" in done.stdout
+    assert project.counts() == ROWS_OF_A_DAY
     here = {path.name for path in (project.root / "pipelines").iterdir()} - {"__pycache__"}
     assert here == {path.name for path in SCRIPTS.glob("*.py")}
 
@@ -126,28 +131,29 @@ def test_dlt_shows_the_pipeline_and_its_last_run(loaded: Loaded, below: str) -> 
 
 
 def test_two_clones_of_one_account_never_see_each_other(project: Clone, other: Clone) -> None:
-    project.load()
-    short = other.load(**{f"{SETTINGS}END_DATE": "2024-01-02"})
-    project.load()
-    again = other.load(**{f"{SETTINGS}END_DATE": "2024-01-03"})
+    project.load(**DAY)
+    short = other.load(**{f"{SETTINGS}END_DATE": "2024-01-03"})
+    project.load(**DAY)
+    again = other.load(**{f"{SETTINGS}END_DATE": "2024-01-04"})
 
     assert short.returncode == again.returncode == 0, again.stderr
-    assert project.counts() == ROWS
-    assert other.counts()["entry"] == 18 * 96
-    assert "bookmark value: 2024-01-01T23:30:00Z" in other.tap_log()
-    for each in (project, other):
-        for below in (".", "pipelines"):
-            assert str(each.root) in each.dlt("pipeline", "carbon_intensity", "info", below=below)
+    assert project.counts() == ROWS_OF_A_DAY
+    assert other.counts()["entry"] == 18 * 144
+    assert "bookmark value: 2024-01-02T23:30:00Z" in other.tap_log()
+    assert str(project.root) in project.dlt("pipeline", "carbon_intensity", "info")
+    assert str(other.root) in other.dlt("pipeline", "carbon_intensity", "info", below="pipelines")
     assert not (project.home / ".dlt" / "pipelines").exists()
 
 
 def test_another_destination_is_a_matter_of_dlts_configuration(project: Clone) -> None:
     done = project.load(
-        DESTINATION_TYPE="filesystem", DESTINATION__FILESYSTEM__BUCKET_URL=(project.root / "lake").as_uri()
+        DESTINATION_TYPE="filesystem",
+        DESTINATION__FILESYSTEM__BUCKET_URL=(project.root / "lake").as_uri(),
+        **DAY,
     )
 
     assert "loaded to destination filesystem" in done.stdout
-    assert "generationmix: 54,432 rows" in done.stdout
+    assert "generationmix: 7,776 rows" in done.stdout
     assert not (project.root / "carbon_intensity.duckdb").exists()
 
 
@@ -194,8 +200,17 @@ def test_a_mistake_in_the_project_file_is_told_without_a_traceback(project: Clon
 def test_the_environment_of_others_means_nothing_to_it(project: Clone) -> None:
     nonsense = dict.fromkeys(("ENV", "NAME", "STREAMS", "CONFIG", "BACKEND"), "nonsense")
 
-    done = project.load(**nonsense)
+    done = project.load(**nonsense, **DAY)
 
     assert done.returncode == 0, done.stderr
-    assert project.counts() == ROWS
+    assert project.counts() == ROWS_OF_A_DAY
     assert [log.name for log in (project.root / ".alto" / "logs").iterdir()] == ["default"]
+
+
+def test_the_example_in_the_readme_prints_what_stands_below_it(project: Clone) -> None:
+    text = README.read_text(encoding="utf-8")
+    example, shown = re.findall(r"```python\n(.*?)```\n```text\n(.*?)```", text, re.DOTALL)[0]
+
+    done = project.python("-c", example)
+
+    assert done.stdout == shown, done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,9 +34,11 @@ def test_importing_a_script_starts_no_process_and_leaves_nothing(fresh: Clone, s
 
 @pytest.mark.registry
 @pytest.mark.timeout(300)
-def test_asana_without_credentials_ends_by_naming_them(fresh: Clone) -> None:
+def test_asana_is_built_as_published_and_ends_by_naming_the_credentials_it_lacks(fresh: Clone) -> None:
     done = fresh.load("asana")
 
+    (lock,) = (fresh.root / ".alto" / "plugins").glob("*.lock")
+    assert "tap-asana==2.5.1" in json.loads(lock.read_text())["resolved"]
     assert "Built tap-asana" in done.stderr
     assert done.returncode == 1
     assert "missing required keys: ['client_id', 'client_secret', 'refresh_token']" in done.stderr

@@ -600,15 +600,6 @@ def test_where_plugins_cannot_be_they_unpack_into_a_private_temporary_directory(
 
 
 @pytest.mark.registry
-@pytest.mark.parametrize(("name", "version"), [("tap-asana", "2.5.1"), ("tap-bls", "0.2.0")])
-def test_a_published_tap_is_built_and_starts(tmp_path: Path, name: str, version: str) -> None:
-    found = get(PluginBuild(name, f"{name}=={version}", tmp_path), tmp_path / "plugins")
-
-    assert f"usage: {name}" in run(found, "--help")
-    assert f"{name}=={version}" in json.loads(found.lock.read_text())["resolved"]
-
-
-@pytest.mark.registry
 def test_a_tap_that_forgot_to_require_pkg_resources_gets_it(root: Path, cache: Path) -> None:
     make_tap(root / "taps" / "tap-y", imports="import pkg_resources", script="tap-y")
 
