@@ -66,14 +66,24 @@ class Stream:
 
     @property
     def replication_method(self) -> str | None:
-        """What the tap forces, else what was chosen; in capitals, as the specification has it."""
+        """What the tap forces, else what was chosen; in capitals, as the specification has it.
+
+        FULL_TABLE for a view of a database that names nothing: it has no log, and is not read by a key.
+        """
         chosen = self._chosen("forced-replication-method", "replication-method", "replication_method")
+        if chosen is None and self.is_view and self.replication_key is None:
+            return "FULL_TABLE"
         return None if chosen is None else chosen.upper()
 
     @property
     def replication_key(self) -> str | None:
         """The bookmark property."""
         return self._chosen("replication-key", "replication_key")
+
+    @property
+    def is_view(self) -> bool:
+        """Whether it is a view of a database."""
+        return True in (self._root.get("is-view"), self.document.get("is_view"))
 
     @property
     def parent(self) -> str | None:

@@ -267,9 +267,6 @@ def test_a_view_without_key_is_replaced_by_each_full_load(loaded: Loaded) -> Non
     assert loaded("SELECT a_smallint, a_text FROM public_without_key ORDER BY 1") == said
 
 
-@pytest.mark.xfail(
-    reason="without a declared replication method, keyless rows are appended; the tap sends all of them"
-)
 def test_a_view_without_key_and_without_a_method_is_not_doubled(
     database: Database, new_project: NewProject, tmp_path: Path
 ) -> None:

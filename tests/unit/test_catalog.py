@@ -120,6 +120,21 @@ def test_an_older_entry_says_how_it_replicates_at_its_top() -> None:
     assert (entry.replication_method, entry.replication_key) == ("INCREMENTAL", "at")
 
 
+@pytest.mark.parametrize(
+    ("chosen", "method"),
+    [({}, "FULL_TABLE"), ({"replication-key": "at"}, None), ({"replication-method": "LOG_BASED"}, "LOG_BASED")],
+    ids=["names nothing", "names a replication key", "names a method"],
+)
+def test_a_view_that_names_neither_method_nor_replication_key_is_read_whole(
+    chosen: dict[str, JSON], method: str | None
+) -> None:
+    of_sdk = Stream({"stream": "v", "is_view": True, "replication_method": "", **chosen})
+    of_metadata = Stream({"stream": "v", "metadata": [{"breadcrumb": [], "metadata": {"is-view": True, **chosen}}]})
+    table = Stream({"stream": "t", "is_view": False, "replication_method": ""})
+
+    assert [each.replication_method for each in (of_sdk, of_metadata, table)] == [method, method, None]
+
+
 def test_an_unknown_stream_is_an_error_with_a_suggestion() -> None:
     with pytest.raises(UnknownStreamError, match=r"no stream 'user'\. Did you mean 'users'\?"):
         users_and_orders().stream("user")
