@@ -38,6 +38,7 @@ from dlt_singer.source.running import (
 from dlt_singer.source.summaries import note
 from dlt_singer.source.sync import StreamContext
 from dlt_singer.source.table import Table, file_format_of
+from dlt_singer.source.wide_schema import widen
 from dlt_singer.state import keep_committed_state, live_slots
 
 _EXTRACTS = "_dlt_singer_extracts"
@@ -63,6 +64,8 @@ class Extract:
         names = {stream: resource.name if resource else stream for stream, resource in resources.items()}
         self._slots = live_slots(definition.owner, names)
         pipeline = active_pipeline()
+        if source is not None:
+            widen(source, pipeline)
         self._file_format = file_format_of(pipeline)
         self._arrow = arrow_items(*goal(pipeline))
         if self._arrow is not None:

@@ -19,9 +19,6 @@ from dlt_singer.source.definition import Definition, definitions
 from dlt_singer.source.extract import own_steps
 from dlt_singer.source.overlay import tap_of
 from dlt_singer.source.resource import stream_resource
-from dlt_singer.source.wide_schema import widened
-
-_MANY_STREAMS = 500
 
 
 def singer(  # noqa: PLR0913 - alto's arguments, and ours by keyword
@@ -160,8 +157,6 @@ def source_of(
 
     made = tap_source()
     _refuse_collisions(made)
-    if len(made.resources) > _MANY_STREAMS:
-        made.schema = widened(made.schema)
     return cast("DltSource", made)
 
 

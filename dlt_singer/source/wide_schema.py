@@ -6,9 +6,15 @@ is new; everything else is as in `Schema`.
 
 from __future__ import annotations
 
+from copy import copy
+
+from dlt.common.pipeline import SupportsPipeline
 from dlt.common.schema import Schema
 from dlt.common.schema.typing import TTableSchema
 from dlt.common.schema.utils import is_dlt_table_or_column
+from dlt.extract.source import DltSource
+
+_MANY_STREAMS = 500
 
 
 class WideSchema(Schema):
@@ -33,7 +39,29 @@ class WideSchema(Schema):
         self._newest = next(reversed(tables), None)
         return [tables[name] for name in self._own]
 
+    def clone(self, *args: object, **kwargs: object) -> Schema:
+        """Return a copy that is as fast; dlt extracts its state into one."""
+        copied = super().clone(*args, **kwargs)  # type: ignore[arg-type]  # passed on as they are
+        copied.__class__ = type(self)
+        return copied
 
-def widened(schema: Schema) -> Schema:
-    """Return a copy of a schema that is fast with very many tables."""
-    return WideSchema.from_stored_schema(schema.to_dict())
+    def update_schema(self, schema: Schema) -> None:
+        """Take over another schema; for dlt's own state that is the one this was copied from."""
+        if schema.tables == self.tables:
+            schema = copy(schema)
+            schema._schema_tables = {}  # noqa: SLF001 - dlt offers no schema without its own tables
+        super().update_schema(schema)
+
+
+def widen(source: DltSource, pipeline: SupportsPipeline | None) -> None:
+    """Have the schemas of an extract be fast, if its streams are very many.
+
+    Args:
+        source: What is extracted.
+        pipeline: Into which; its schema is what dlt copies for the next extract.
+    """
+    if len(source.resources) <= _MANY_STREAMS:
+        return
+    source.schema.__class__ = WideSchema
+    if pipeline is not None and source.schema.name in pipeline.schemas:
+        pipeline.schemas[source.schema.name].__class__ = WideSchema

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dlt
+import pytest
 
+from dlt_singer._types import JSON
+from dlt_singer.source import wide_schema
 from dlt_singer.testing import FakeTap, record, schema, singer_state, state
 
 STREAMS = 1_100
@@ -52,3 +55,27 @@ def test_streams_that_the_tap_skips_get_no_table_however_many_they_are(
     pipeline.extract(tap.source())
 
     assert [name for name in pipeline.default_schema.tables if not name.startswith("_dlt")] == ["users"]
+
+
+def test_what_is_stored_of_many_streams_is_what_is_stored_of_few(
+    tap: FakeTap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nested: dict[str, JSON] = {"id": "integer", "tags": {"type": "array", "items": {"type": "string"}}}
+    tap.emits(
+        schema("users", nested, ["id"]),
+        record("users", id=1, tags=["a", "b"]),
+        schema("orders", {"id": "integer"}, ["id"], replication_method="FULL_TABLE"),
+        record("orders", id=1),
+    )
+    few = dlt.pipeline("few", destination="duckdb", dataset_name="raw")
+    few.run(tap.source())
+    few.run(tap.source())
+
+    monkeypatch.setattr(wide_schema, "_MANY_STREAMS", 1)
+    many = dlt.pipeline("many", destination="duckdb", dataset_name="raw")
+    many.run(tap.source())
+    dlt.pipeline("many", destination="duckdb", dataset_name="raw").run(tap.source())
+
+    assert type(many.default_schema) is wide_schema.WideSchema
+    assert many.default_schema.tables == few.default_schema.tables
+    assert many.default_schema.version_hash == few.default_schema.version_hash
