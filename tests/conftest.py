@@ -12,7 +12,18 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-LONG = {"airflow", "dagster", "docs", "drills", "orchestra", "pipelines", "plugins", "stores", "taps"}
+LONG = {
+    "airflow",
+    "conformance",
+    "dagster",
+    "docs",
+    "drills",
+    "orchestra",
+    "pipelines",
+    "plugins",
+    "stores",
+    "taps",
+}
 
 # Images of containers often switch bytecode off: then each of a thousand processes compiles all of dlt, which takes
 # two thirds of what importing it does. Here, as everything else is imported after it.

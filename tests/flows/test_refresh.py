@@ -79,7 +79,7 @@ def test_a_refresh_of_the_source_forgets_unselected_streams_too(
     assert rows("users") == rows("orders") == [(1,), (2,)]
 
 
-@pytest.mark.parametrize("shape", ["bookmarks", "top", "opaque"])
+@pytest.mark.parametrize("shape", ["top", "opaque"])
 def test_a_stream_dropped_on_the_command_line_is_reloaded_and_no_other(
     loaded: FakeTap, new_pipeline: Callable[[], dlt.Pipeline], rows: Rows, tmp_path: Path, shape: Shape
 ) -> None:
