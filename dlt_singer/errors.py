@@ -9,7 +9,7 @@
     │   └── NotSupportedError        a known key whose capability is not there yet
     ├── PluginError                  getting the executable
     │   ├── PluginBuildError         resolver or packer failed
-    │   └── InterpreterNotFoundError
+    │   └── InterpreterNotFoundError `python:` asks for one that is not here
     ├── CatalogError                 discovery, selection, overrides
     │   ├── DiscoveryError           the tap could not say what it has
     │   ├── DiscoveryNeededError     discovery is off and nothing is cached
@@ -232,6 +232,6 @@ def reason_of(failure: BaseException) -> SingerError | None:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ` Did you mean 'x'?` for the closest known name, or an empty string."""
+    """Return `Did you mean 'x'?` for the closest known name, or an empty string."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f"Did you mean '{close[0]}'?" if close else ""

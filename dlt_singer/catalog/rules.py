@@ -77,7 +77,7 @@ def unmatched(rule: Rule, catalog: Catalog) -> str:
         if not _GLOB.search(rule.stream):
             raise SelectionError(
                 f"The rule '{rule.text}' names the stream '{rule.stream}', which the tap does not have.",
-                did_you_mean(rule.stream, catalog.stream_ids) or f"It has: {_listed(catalog.stream_ids)}.",
+                did_you_mean(rule.stream, catalog.stream_ids) or f"It has: {listed(catalog.stream_ids)}.",
             )
         return f"The rule '{rule.text}' matches no stream."
     paths = [path for stream in streams for path in stream.properties.values()]
@@ -88,10 +88,11 @@ def unmatched(rule: Rule, catalog: Catalog) -> str:
     names = [".".join(path) for path in paths]
     raise SelectionError(
         f"The rule '{rule.text}' names the property '{'.'.join(rule.path)}', which '{rule.stream}' does not have.",
-        did_you_mean(".".join(rule.path), names) or f"It has: {_listed(names)}.",
+        did_you_mean(".".join(rule.path), names) or f"It has: {listed(names)}.",
     )
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Return names for an error, as many as a person reads."""
     shown = ", ".join(sorted(names)[:20])
     return f"{shown}, …" if len(names) > 20 else shown  # noqa: PLR2004  # the same twenty

@@ -16,7 +16,7 @@ from dlt_singer.cli.command import UsageError
 from dlt_singer.cli.place import open_project
 from dlt_singer.cli.screen import say
 from dlt_singer.cli.show import setting_rows
-from dlt_singer.errors import PluginBuildError
+from dlt_singer.errors import PluginBuildError, did_you_mean
 
 if TYPE_CHECKING:
     from dlt_singer.config import Plugin, Project
@@ -125,8 +125,6 @@ def _asked(plugin: Plugin, project: Project) -> About:
 def _given(words: Sequence[str], settings: Sequence[JSONObject]) -> dict[str, JSON]:
     import yaml
 
-    from dlt_singer.errors import did_you_mean
-
     types = {str(row["name"]): str(row["type"]) for row in settings}
     given: dict[str, JSON] = {}
     for word in words:
@@ -135,7 +133,10 @@ def _given(words: Sequence[str], settings: Sequence[JSONObject]) -> dict[str, JS
             raise UsageError(f"--set {word}: write it as KEY=VALUE.")
         if types and key not in types:
             raise UsageError(f"The tap has no setting '{key}'. {did_you_mean(key, types)}".rstrip())
-        given[key] = text if types.get(key) == "string" else yaml.safe_load(text)
+        try:
+            given[key] = text if types.get(key) == "string" else yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise UsageError(f"--set {key}=...: the value is no YAML. Put it in quotes.") from None
     return given
 
 

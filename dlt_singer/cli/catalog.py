@@ -13,7 +13,7 @@ from dlt_singer.cli.screen import add_json, as_json, show, table
 from dlt_singer.errors import DiscoveryNeededError
 
 if TYPE_CHECKING:
-    from dlt_singer.catalog import Catalog, PropertyPath, Stream
+    from dlt_singer.catalog import Catalog, PropertyPath, Stream, StreamChoice
     from dlt_singer.mask.rules import MaskRule
     from dlt_singer.tap import BaseCatalog, Tap
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def show_catalog(arguments: argparse.Namespace) -> None:
     """Show the streams of a tap, asking it if nobody has yet."""
     from dlt_singer.catalog import difference
-    from dlt_singer.tap.conformance import counted
+    from dlt_singer.summary.words import count_words
 
     tap = open_tap(arguments.tap)
     before = tap.kept_catalog()
@@ -42,7 +42,7 @@ def show_catalog(arguments: argparse.Namespace) -> None:
         [r["stream"], r["method"], ", ".join(cast("list[str]", r["keys"])), r["bookmark"], r["columns"]]
         for r in rows
     ]
-    head = f"{tap.name}: {counted(len(rows), 'stream')}, catalog {base.age}"
+    head = f"{tap.name}: {count_words(len(rows), 'stream', 'streams')}, catalog {base.age}"
     show(arguments, document, f"{head}\n\n{table(('stream', 'replication', 'keys', 'bookmark', 'columns'), shown)}")
 
 
@@ -60,23 +60,7 @@ def show_selection(arguments: argparse.Namespace) -> None:
     choices = [
         c for c in explain(overridden, tap.plugin.select) if not arguments.streams or c.stream in arguments.streams
     ]
-    document: JSON = [
-        {
-            "stream": choice.stream,
-            "selected": choice.selected,
-            "because": choice.because,
-            "properties": [
-                {
-                    "property": ".".join(each.path),
-                    "selected": each.selected,
-                    "because": each.because,
-                    "masked": _mask_of(masks, choice.stream, each.path),
-                }
-                for each in choice.properties
-            ],
-        }
-        for choice in choices
-    ]
+    document: list[JSON] = [_choice_document(choice, masks) for choice in choices]
     lines = [f"{tap.name}, select: {', '.join(tap.plugin.select)}", ""]
     if not arguments.streams:
         rows = [
@@ -129,6 +113,23 @@ def show_schema(arguments: argparse.Namespace) -> None:
         lines += [table(("column", "type", "null", "description"), rows)]
         lines += [*(f"Warning: {warning}" for warning in each.warnings), ""]
     show(arguments, document, "\n".join(lines))
+
+
+def _choice_document(choice: StreamChoice, masks: Sequence[MaskRule]) -> dict[str, JSON]:
+    return {
+        "stream": choice.stream,
+        "selected": choice.selected,
+        "because": choice.because,
+        "properties": [
+            {
+                "property": ".".join(each.path),
+                "selected": each.selected,
+                "because": each.because,
+                "masked": _mask_of(masks, choice.stream, each.path),
+            }
+            for each in choice.properties
+        ],
+    }
 
 
 def _mask_of(rules: Sequence[MaskRule], stream: str, path: PropertyPath) -> str | None:

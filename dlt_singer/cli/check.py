@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, cast
 from dlt_singer._types import JSON
 from dlt_singer.cli.command import Command, Parser
 from dlt_singer.cli.place import chosen_taps, open_project, open_tap
-from dlt_singer.cli.screen import add_json, show, table
+from dlt_singer.cli.screen import MARKS, add_json, show, table
 
 if TYPE_CHECKING:
     from dlt_singer.catalog import Catalog
     from dlt_singer.tap import Tap
 
-_MARKS = {"ok": "ok", "warning": "warn", "fault": "FAULT"}
 _TEST_TIMEOUT_S = 300.0
 
 
@@ -43,7 +42,7 @@ def test(arguments: argparse.Namespace) -> int:
 
 def check(arguments: argparse.Namespace) -> int:
     """Hold what a tap prints against the Singer specification."""
-    from dlt_singer.tap.conformance import counted
+    from dlt_singer.summary.words import count_words
     from dlt_singer.tap.probing import examine
 
     tap = open_tap(arguments.tap)
@@ -57,9 +56,11 @@ def check(arguments: argparse.Namespace) -> int:
         "findings": [{"rule": each.rule, "level": each.level, "text": each.text} for each in findings],
     }
     verdict = (
-        f"{counted(faults, 'fault')}, {counted(warnings, 'warning')}" if faults or warnings else "no complaints"
+        f"{count_words(faults, 'fault', 'faults')}, {count_words(warnings, 'warning', 'warnings')}"
+        if faults or warnings
+        else "no complaints"
     )
-    rows = [[_MARKS[each.level], each.rule, each.text] for each in findings]
+    rows = [[MARKS[each.level], each.rule, each.text] for each in findings]
     show(arguments, document, f"{tap.name}: {verdict}\n\n{table(('', 'rule', 'seen'), rows)}")
     return 1 if faults else 0
 

@@ -45,7 +45,7 @@ def diagnose(patterns: list[str]) -> Iterator[Diagnosis]:
     Args:
         patterns: Names or globs of taps; empty means all.
     """
-    from dlt_singer.tap.conformance import counted
+    from dlt_singer.summary.words import count_words
 
     yield from _machine()
     try:
@@ -54,7 +54,7 @@ def diagnose(patterns: list[str]) -> Iterator[Diagnosis]:
     except SingerError as err:
         yield Diagnosis("project", "fault", err.reason, err.remedy)
         return
-    taps = counted(len(project.taps), "tap")
+    taps = count_words(len(project.taps), "tap", "taps")
     yield Diagnosis("project", "ok", f"{project.file}, environment {project.env}, {taps}")
     if project.extensions:
         unused = ", ".join(project.extensions)
@@ -182,14 +182,16 @@ def _tap(project: Project, name: str) -> Iterator[Diagnosis]:
 
 def _settings(plugin: Plugin, project: Project) -> Iterator[Diagnosis]:
     from dlt_singer.cli.show import setting_rows
+    from dlt_singer.summary.words import count_words
     from dlt_singer.tap import Tap
-    from dlt_singer.tap.conformance import counted
 
     config = plugin.config
     about = Tap(plugin, project).kept_about()
     if about is None:
         yield Diagnosis(
-            plugin.name, "ok", f"{counted(len(config), 'setting')}; the tap has not been asked which it takes"
+            plugin.name,
+            "ok",
+            f"{count_words(len(config), 'setting', 'settings')}; the tap has not been asked which it takes",
         )
         return
     rows = setting_rows(about.settings, config)

@@ -6,9 +6,7 @@ import argparse
 
 from dlt_singer._types import JSON
 from dlt_singer.cli.command import Command, Parser
-from dlt_singer.cli.screen import add_json, pairs, show
-
-_MARKS = {"ok": "ok", "warning": "warn", "fault": "FAULT"}
+from dlt_singer.cli.screen import MARKS, add_json, pairs, show
 
 
 def examine(arguments: argparse.Namespace) -> int:
@@ -26,7 +24,7 @@ def examine(arguments: argparse.Namespace) -> int:
     for subject in subjects:
         lines += ["", subject] if lines else [subject]
         for each in (found for found in findings if found.subject == subject):
-            mark = f"  {_MARKS[each.level]:<7}"
+            mark = f"  {MARKS[each.level]:<7}"
             lines += _hanging(mark, each.text)
             lines += _hanging(" " * len(mark), each.remedy) if each.remedy else []
     verdict = "Nothing stands in the way of a run." if not faults else f"{faults} to mend before a run."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from dlt_singer.cli import (
     catalog,
@@ -57,11 +57,6 @@ def build_parser(program: str = "dlt-singer") -> HelpfulParser:
     _version(parser)
     _add_commands(parser, (command for _, commands in SECTIONS for command in commands))
     return parser
-
-
-def command_names() -> Iterator[str]:
-    """Yield the words a command line may begin with."""
-    yield from (command.name for _, commands in SECTIONS for command in commands)
 
 
 def _add_commands(parser: HelpfulParser, commands: Iterable[Command]) -> None:

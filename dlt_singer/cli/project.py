@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlt_singer._types import JSON
+from dlt_singer.cli.bookmarks import parsed
 from dlt_singer.cli.command import Command, Parser, UsageError
 from dlt_singer.cli.screen import add_json, is_asking_allowed, say, show
 
@@ -97,21 +99,19 @@ def _converted(file: Path) -> Conversion:
     from dlt_singer.config.meltano import from_meltano
     from dlt_singer.config.secret import reveal
 
-    def read(path: Path) -> dict[str, JSON]:
-        try:
-            text = path.read_text(encoding="utf-8")
-        except OSError as err:
-            raise UsageError(f"'{path}' cannot be read: {err.strerror}.") from None
-        return {key: reveal(value) for key, value in parse_document(text, path).items()}
-
-    locks = {}
-    for lock in sorted((file.parent / _MELTANO_LOCKS).glob("*.lock")):
-        import json
-
-        document = json.loads(lock.read_text(encoding="utf-8"))
-        locks[str(document.get("name"))] = document
+    found = (parsed(_text_of(lock), f"'{lock}'") for lock in sorted((file.parent / _MELTANO_LOCKS).glob("*.lock")))
+    locks = {str(lock.get("name")): lock for lock in found if isinstance(lock, Mapping)}
     say(f"Reading {file}")
-    return from_meltano(read(file), locks)
+    document = parse_document(_text_of(file), file)
+    return from_meltano({key: reveal(value) for key, value in document.items()}, locks)
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as err:
+        reason = err.strerror if isinstance(err, OSError) else "it is not UTF-8"
+        raise UsageError(f"'{file}' cannot be read: {reason}.") from None
 
 
 def _init_arguments(parser: Parser) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from dlt_singer._types import JSON
 from dlt_singer.cli import reservoir_care, reservoir_shares
@@ -15,6 +15,9 @@ from dlt_singer.cli.reservoir_shares import add_wishes, name_pipeline, one_share
 from dlt_singer.cli.run import REFRESHES, names_in
 from dlt_singer.cli.screen import add_json, show, table, width
 
+if TYPE_CHECKING:
+    from dlt_singer.runs import Manifest
+
 
 def list_runs(arguments: argparse.Namespace) -> None:
     """List the runs that are mirrored of a tap."""
@@ -24,18 +27,7 @@ def list_runs(arguments: argparse.Namespace) -> None:
     tap = open_tap(arguments.tap)
     reservoir = reservoir_to_read(tap)
     held = Holdings.of(reservoir)
-    runs: list[dict[str, JSON]] = [
-        {
-            "run": each.run,
-            "ended_at": each.ended_at,
-            "pipeline": each.start.pipeline or None,
-            "streams": {name: end.records for name, end in each.streams.items()},
-            "records": sum(end.records for end in each.streams.values()),
-            "files": len(each.files),
-            "bytes": sum(file.bytes for file in each.files),
-        }
-        for each in sorted(held.manifests.values(), key=lambda each: each.run)
-    ]
+    runs = [_run_document(each) for each in sorted(held.manifests.values(), key=lambda each: each.run)]
     lines = [f"{tap.name}: {reservoir.url}", ""]
     rows = [
         [
@@ -52,6 +44,18 @@ def list_runs(arguments: argparse.Namespace) -> None:
     lines.append(table(headers, rows) if rows else f"No run yet. Mirror one: dlt-singer reservoir write {tap.name}")
     lines += [f"Warning: {damage.reason}" for damage in held.damaged]
     show(arguments, cast("JSON", runs), "\n".join(lines))
+
+
+def _run_document(manifest: Manifest) -> dict[str, JSON]:
+    return {
+        "run": manifest.run,
+        "ended_at": manifest.ended_at,
+        "pipeline": manifest.start.pipeline or None,
+        "streams": {name: end.records for name, end in manifest.streams.items()},
+        "records": sum(end.records for end in manifest.streams.values()),
+        "files": len(manifest.files),
+        "bytes": sum(file.bytes for file in manifest.files),
+    }
 
 
 def write(arguments: argparse.Namespace) -> None:

@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 
 from dlt_singer._types import JSON
 
+MARKS = {"ok": "ok", "warning": "warn", "fault": "FAULT"}
+"""How levels of findings are shown."""
 _GAP = "  "
 _NARROWEST = 20
 

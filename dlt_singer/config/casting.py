@@ -136,7 +136,7 @@ def _is_number(word: str) -> bool:
 
 
 def _from_json(text: str, path: str, expected: str, kind: type = object) -> JSON:
-    # not chained: the decoder's error carries the text
+    # Not chained: the decoder's error carries the text
     wrong = ConfigError(f"The text given for {path} is not {expected}.", f"Write {expected}.")
     try:
         value: JSON = json.loads(text)

@@ -72,10 +72,8 @@ def define(name: str, kind: str, scope: Scope, root: Path, dotenv: Mapping[str, 
         raise ConfigError(
             f"{path} has a '{PARTITION}' in its name.", "It would name a partition. Call it otherwise."
         )
-    targets = project.get("targets")
-    accents = [
-        key for key in spec if isinstance(targets, Mapping) and key in targets and key not in plugin_form(kind)
-    ]
+    targets = _mapping(project.get("targets"))
+    accents = [key for key in spec if key in targets and key not in plugin_form(kind)]
     shared = render(project.get("environment") or {}, "environment", scope)
     fields: dict[str, object] = {
         **_program(plain),

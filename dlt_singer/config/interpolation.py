@@ -115,7 +115,7 @@ def _pieces(template: str, path: str, scope: Scope) -> list[str]:
     for literal, name, spec, conversion in _parse(template, path):
         pieces.append(literal)
         if name is not None:
-            value = _as_text(reveal(_follow(name, path, scope)))
+            value = str(reveal(_follow(name, path, scope)))
             pieces.append(format(repr(value) if conversion == "r" else value, spec or ""))
     return pieces
 
@@ -168,7 +168,3 @@ def _walk(keys: list[str], name: str, path: str, scope: Scope) -> Setting:
                 "Correct the reference, or set it: a secret in alto.secrets.yaml or in a variable.",
             )
     return found
-
-
-def _as_text(value: JSON) -> str:
-    return value if isinstance(value, str) else str(value)

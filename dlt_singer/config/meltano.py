@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from dlt_singer._types import JSON, JSONObject
 
 _VARIABLE = re.compile(r"\$(?:\{(?P<braced>\w+)\}|(?P<bare>[A-Z_]\w*))")
-_COPIED = ("pip_url", "executable", "python", "inherit_from", "metadata", "schema")
-_RENAMED = {"load_schema": "load_path", "env": "environment", "catalog": "catalog"}
+_COPIED = ("pip_url", "executable", "python", "inherit_from", "metadata", "schema", "catalog")
+_RENAMED = {"load_schema": "load_path", "env": "environment"}
 _WITHOUT_EFFECT = frozenset({
     "name", "namespace", "variant", "label", "description", "docs", "repo", "logo_url", "settings", "capabilities",
     "settings_group_validation", "commands", "requires", "use_cached_catalog", "config", "select", "select_filter",

@@ -52,7 +52,17 @@ class Plugin:
         mask: What becomes of values, by `stream.property`: `sha256`, `null` or `redact`.
         mask_salt: What their digests are salted with, the plugin's or the project's.
         catalog: A catalog file that replaces discovery.
+        version_column: Whether rows keep their table version in a column.
+        deletes: How `_sdc_deleted_at` is obeyed; None leaves it to who loads.
+        max_table_nesting: dlt's limit for child tables; None for none.
+        backend: `arrow`, `rows`, or `auto` for Arrow where it is exact.
         build: Whether its executable may be built here; else it must be in the cache or the store.
+        discover: Whether the tap may be asked for its catalog.
+        discover_timeout_s: How long that may take; None for the usual.
+        timeout_s: Seconds from its start to the end of its output; None for no limit.
+        idle_timeout_s: Seconds without any output; None for no limit.
+        max_line_bytes: Length of a line.
+        parallel: How many runs of it may read at the same time.
         load_path: The plugin's, else the project's.
         accents: A tap's overrides of targets' config, by target.
         reservoir: Whether its runs are mirrored; a string names the store, else it is the project's.
@@ -63,6 +73,7 @@ class Plugin:
         progress_s: Seconds between two lines of progress in a log.
         summary_table: Whether `dlt_singer.run` loads what the run did into the table `_singer_runs`.
         partitions: Settings over `config` by the name of a partition; a partition itself has none.
+        settings: All of it as the project has it, secrets wrapped.
         unsupported: Keys that are set, but whose capability this version does not have.
     """
 

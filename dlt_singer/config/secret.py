@@ -70,7 +70,7 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self._value == getattr(other, "_value", None)
 
-    # a secret may hold a list, and a hash would say something about it
+    # A secret may hold a list, and a hash would say something about it
     __hash__ = None  # type: ignore[assignment]  # the documented way to have no hash
 
     def __copy__(self) -> Secret:

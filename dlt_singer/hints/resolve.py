@@ -150,7 +150,7 @@ def _items(value: JSON) -> Sequence[JSON]:
 
 
 def _says_type(branch: JSON) -> bool:
-    # branches such as {"required": ["a"]} or {"not": {…}} constrain values, they do not add a type
+    # Branches such as {"required": ["a"]} or {"not": {…}} constrain values, they do not add a type
     keys = {"type", "$ref", "anyOf", "oneOf", "allOf", "enum", "const", "properties", "items", "format"}
     return isinstance(branch, bool) or (isinstance(branch, Mapping) and (not branch or bool(keys & set(branch))))
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 
 from dlt_singer._types import JSON, JSONObject
 from dlt_singer.catalog import Catalog, Stream
+from dlt_singer.catalog.rules import listed
 from dlt_singer.errors import SelectionError, did_you_mean
 from dlt_singer.mask.rules import Level, MaskRule, level_of, matches, names_technical
 from dlt_singer.mask.schema import has_property, property_names
@@ -110,7 +111,7 @@ def _check_match(rule: MaskRule, catalog: Catalog) -> None:
     if not streams:
         raise SelectionError(
             f"The mask '{rule.text}' matches no stream.",
-            did_you_mean(rule.rule.stream, catalog.stream_ids) or f"The tap has: {_listed(catalog.stream_ids)}.",
+            did_you_mean(rule.rule.stream, catalog.stream_ids) or f"The tap has: {listed(catalog.stream_ids)}.",
         )
     if any(_has(stream, rule) for stream in streams):
         return
@@ -122,7 +123,7 @@ def _check_match(rule: MaskRule, catalog: Catalog) -> None:
 def _hides_nothing(rule: MaskRule, where: str, names: Sequence[str]) -> SelectionError:
     return SelectionError(
         f"The mask '{rule.text}' matches no property of {where}, so it would hide nothing.",
-        did_you_mean(".".join(rule.path), names) or f"There are: {_listed(names)}.",
+        did_you_mean(".".join(rule.path), names) or f"There are: {listed(names)}.",
     )
 
 
@@ -150,8 +151,3 @@ def _context_names(part: JSONObject) -> Iterator[str]:
     for partition in partitions if isinstance(partitions, Sequence) else ():
         context = partition.get("context") if isinstance(partition, Mapping) else None
         yield from context if isinstance(context, Mapping) else ()
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(sorted(names)[:20])
-    return f"{shown}, …" if len(names) > 20 else shown  # noqa: PLR2004  # the same twenty

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dlt_singer.mirror.compaction import Compacted, compact
 from dlt_singer.mirror.folder import Reservoir, Survey
-from dlt_singer.mirror.inspection import Problem, StreamListing, ls, verify
+from dlt_singer.mirror.inspection import Problem, verify
 from dlt_singer.mirror.pruning import Pruned, prune
 from dlt_singer.mirror.rebuilding import rebuild
 from dlt_singer.mirror.record import Recorder
@@ -23,10 +23,8 @@ __all__ = [
     "Pruned",
     "Recorder",
     "Reservoir",
-    "StreamListing",
     "Survey",
     "compact",
-    "ls",
     "prune",
     "rebuild",
     "replay",

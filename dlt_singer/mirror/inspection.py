@@ -1,4 +1,4 @@
-"""Looking at a tap's reservoir: what is there, how much, and whether it is what was written. Changes nothing."""
+"""Whether what a tap's reservoir holds is what was written, and what of it nobody needs. Changes nothing."""
 
 from __future__ import annotations
 
@@ -12,36 +12,7 @@ from dlt_singer.mirror.gzip import decompressed
 from dlt_singer.mirror.holdings import Holdings
 from dlt_singer.mirror.index import is_ours
 from dlt_singer.mirror.reading import fetch, messages_in, texts
-from dlt_singer.runs import StoredFile, live_chains
-
-
-@dataclass(frozen=True, slots=True)
-class StreamListing:
-    """What is there of one stream.
-
-    Attributes:
-        stream: The stream.
-        runs: How many runs of it ended well.
-        superseded: How many of them do not count any more.
-        files: How many files the runs have.
-        records: How many RECORDs are in them.
-        bytes: Their size.
-        raw_bytes: Their size before it was compressed.
-        first: When the first run began.
-        last: When the last run ended.
-        alto_files: How many files of alto's own there are.
-    """
-
-    stream: str
-    runs: int
-    superseded: int
-    files: int
-    records: int
-    bytes: int
-    raw_bytes: int
-    first: str
-    last: str
-    alto_files: int
+from dlt_singer.runs import StoredFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +30,6 @@ class Problem:
     harmless: bool = False
 
 
-def ls(reservoir: Reservoir) -> list[StreamListing]:
-    """Return what a reservoir holds, stream by stream.
-
-    Args:
-        reservoir: A tap's folder.
-
-    Raises:
-        StorageError: The store refuses.
-    """
-    holdings = Holdings.of(reservoir)
-    return [_listing(holdings, stream) for stream in sorted(holdings.streams)]
-
-
 def verify(reservoir: Reservoir) -> list[Problem]:
     """Read everything and return what is wrong with it.
 
@@ -85,26 +43,6 @@ def verify(reservoir: Reservoir) -> list[Problem]:
         StorageError: The store refuses.
     """
     return list(_problems(reservoir, Holdings.of(reservoir)))
-
-
-def _listing(holdings: Holdings, stream: str) -> StreamListing:
-    theirs = [run for run in holdings.manifests.values() if stream in run.streams]
-    counting = {run.run for chain in live_chains(theirs, stream) for run in chain.runs}
-    # A file that a run took over from a dead one is in both of their records.
-    files = {(file.path, file.offset): file for run in theirs for file in run.files_of(stream)}
-    names = {stream, *holdings.names_of(stream)}
-    return StreamListing(
-        stream,
-        len(theirs),
-        len(theirs) - len(counting),
-        len(files),
-        sum(file.records for file in files.values()),
-        sum(file.bytes for file in files.values()),
-        sum(file.raw_bytes for file in files.values()),
-        min((run.start.started_at for run in theirs), default=""),
-        max((run.ended_at for run in theirs), default=""),
-        sum(len(paths) for name, paths in holdings.index.theirs().items() if name in names),
-    )
 
 
 def _problems(reservoir: Reservoir, holdings: Holdings) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
@@ -305,8 +305,3 @@ def schema_id(schema: Schema) -> str:
     """Return alto's id of a JSON schema."""
     text = json.dumps(json.loads(bytes(schema.schema)), sort_keys=True)
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:15]
-
-
-def streams_of(counts: Mapping[str, StreamCount]) -> list[str]:
-    """Return the streams that sent a SCHEMA."""
-    return [stream for stream, count in counts.items() if count.schema is not None]

@@ -6,7 +6,7 @@ Building is the only thing here that takes time, and it says so.
 
 from dlt_singer.pex.cache import PluginBuild
 from dlt_singer.pex.keys import local_contents
-from dlt_singer.pex.plugin import PluginExecutable, executable, find_built, forget, key_of, publish, repair
+from dlt_singer.pex.plugin import PluginExecutable, executable, find_built, forget, key_of, publish
 
 __all__ = [
     "PluginBuild",
@@ -17,5 +17,4 @@ __all__ = [
     "key_of",
     "local_contents",
     "publish",
-    "repair",
 ]

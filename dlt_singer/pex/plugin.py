@@ -77,16 +77,6 @@ def executable(
     return _start(build, layout, source.cache / key, on_progress)
 
 
-def repair(found: PluginExecutable, cache: Path) -> None:
-    """Forget a plugin that does not boot; the next `executable` unpacks it anew.
-
-    Args:
-        found: What did not boot.
-        cache: The local cache.
-    """
-    drop_layout(found.pex, pex_roots(cache.absolute()))
-
-
 def find_built(build: PluginBuild, cache: Path) -> Path | None:
     """Return the plugin's PEX in the local cache; None if it is not there. Builds and fetches nothing.
 

@@ -244,7 +244,7 @@ def _existing(root: Path, place: str) -> Path:
 def _value_of(flag: str, words: Iterator[str]) -> str:
     value = next(words, None)
     if value is None:
-        raise ConfigError(f"pip_url ends after '{flag}', which needs a value.")
+        raise ConfigError(f"pip_url ends after '{flag}', which needs a value.", "Give it one, or remove it.")
     return value
 
 

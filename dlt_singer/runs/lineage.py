@@ -65,7 +65,7 @@ def follow(manifests: Iterable[Manifest], stream: str, lineage: str | None = Non
         return chains[lineage]
     live = _live(chains)
     if lineage is not None:
-        live = [chain for chain in live if chain.newest.start.writer == lineage or _shares_place(chain, lineage)]
+        live = [chain for chain in live if chain.newest.start.writer == lineage or _has_run(chain, lineage)]
     if len(live) > 1:
         raise LineageError(
             f"Stream '{stream}' has {len(live)} lineages in the reservoir: "
@@ -137,7 +137,7 @@ def _ended(chain: Chain, others: Iterable[Chain]) -> bool:
     )
 
 
-def _shares_place(chain: Chain, run: str) -> bool:
+def _has_run(chain: Chain, run: str) -> bool:
     return any(run == manifest.run for manifest in chain.runs)
 
 

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 SLOT = "singer"
 SourceState: TypeAlias = MutableMapping[str, JSON]
-
-
 _OF_A_RUN = ("run", "lineage")
 
 

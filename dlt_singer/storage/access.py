@@ -50,7 +50,9 @@ class Access:
     def check(self, key: str) -> None:
         """Refuse a key that leads out of the store."""
         if key.startswith("/") or ".." in PurePosixPath(key).parts:
-            raise StorageError(f"'{key}' is no key of {redact_url(self._url)}: it leads out of it.")
+            raise StorageError(
+                f"'{key}' is no key of {redact_url(self._url)}: it leads out of it.", "Name one that lies within."
+            )
 
     def do(self, attempt: str, key: str, work: Callable[[AbstractFileSystem, str], T]) -> T:
         """Do a piece of work, several times if need be.

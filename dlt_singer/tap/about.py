@@ -56,13 +56,13 @@ def about(plugin: Plugin, project: Project) -> About:
 
 def kept_about(plugin: Plugin, project: Project) -> About | None:
     """Return what the tap said of itself if it has been asked; starts nothing."""
-    document = store_of(project).read(f"catalogs/{plugin.tap_name}.about.json") or b"{}"
+    document = store_of(project).read(about_key(plugin)) or b"{}"
     return _kept(document, definition_fingerprint(plugin))
 
 
 def asked_about(plugin: Plugin, project: Project) -> About:
     """Return what the tap says of itself, whatever the plugin declares; asks it at most once."""
-    key, fingerprint = f"catalogs/{plugin.tap_name}.about.json", definition_fingerprint(plugin)
+    key, fingerprint = about_key(plugin), definition_fingerprint(plugin)
     store = store_of(project)
     found = _kept(store.read(key) or b"{}", fingerprint)
     if found is None:
@@ -76,6 +76,11 @@ def asked_about(plugin: Plugin, project: Project) -> About:
         if found.capabilities:
             store.write(key, json.dumps(document, indent=2).encode())
     return found
+
+
+def about_key(plugin: Plugin) -> str:
+    """Return where in the store it is kept what a tap says of itself."""
+    return f"catalogs/{plugin.tap_name}.about.json"
 
 
 def _kept(text: bytes, fingerprint: str) -> About | None:

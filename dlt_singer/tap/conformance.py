@@ -16,6 +16,7 @@ from dlt_singer._types import JSON, JSONObject
 from dlt_singer.catalog import Catalog
 from dlt_singer.errors import MessageError
 from dlt_singer.messages import Batch, Record, Schema, State, parse_line
+from dlt_singer.summary.words import count_words
 from dlt_singer.tap.conformity import misfits
 
 Level: TypeAlias = Literal["ok", "warning", "fault"]
@@ -95,7 +96,7 @@ class Conformance:
         yield self._finding(
             "schema",
             "fault",
-            f"SCHEMA comes before RECORD, in {counted(streams, 'stream')}.",
+            f"SCHEMA comes before RECORD, in {count_words(streams, 'stream', 'streams')}.",
             "RECORD before SCHEMA",
         )
         yield self._finding("keys", "fault", "Every record has its key.", "Keys that are missing")
@@ -175,7 +176,7 @@ class Conformance:
             )
         else:
             where = ", the last one behind all records" if ended else " so far"
-            yield Finding("state", "ok", f"{counted(self._states, 'STATE')}{where}.")
+            yield Finding("state", "ok", f"{count_words(self._states, 'STATE', 'STATEs')}{where}.")
         missing = [
             name for name in self._bookmarked if self._counts[name] and not _has_part(self._state, self._id(name))
         ]
@@ -211,21 +212,11 @@ class Conformance:
         return Finding(rule, level, f"{wrong}: {listed}{more}.")
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number of things in words.
-
-    Example:
-        >>> counted(1, "stream"), counted(2000, "stream")
-        ('1 stream', '2,000 streams')
-    """
-    return f"{number:,} {noun}{'s' * (number != 1)}"
-
-
 def catalog_findings(catalog: Catalog) -> Iterator[Finding]:
     """Yield how a discovered catalog keeps the rules for catalogs."""
     streams = catalog.streams
     yield (
-        Finding("discovery", "ok", f"It discovers {counted(len(streams), 'stream')}.")
+        Finding("discovery", "ok", f"It discovers {count_words(len(streams), 'stream', 'streams')}.")
         if streams
         else Finding("discovery", "fault", "It discovers no stream.")
     )

@@ -17,7 +17,7 @@ from dlt_singer._types import JSON
 from dlt_singer.catalog import Catalog
 from dlt_singer.config import Plugin, Project
 from dlt_singer.errors import CatalogError, DiscoveryError
-from dlt_singer.tap.about import About, cast_config
+from dlt_singer.tap.about import About, about_key, cast_config
 from dlt_singer.tap.executable import store_of
 from dlt_singer.tap.fingerprint import catalog_fingerprint
 from dlt_singer.tap.launch import Arguments, running
@@ -84,7 +84,7 @@ def forget(plugin: Plugin, project: Project) -> tuple[str, ...]:
         StorageError: The store refused.
     """
     store = store_of(project)
-    keys = (_key(plugin), _info_key(plugin), f"catalogs/{plugin.tap_name}.about.json")
+    keys = (_key(plugin), _info_key(plugin), about_key(plugin))
     found = tuple(key for key in keys if store.exists(key))
     for key in found:
         store.delete(key)

@@ -122,6 +122,24 @@ def test_init_leaves_alone_what_is_there(cli: Cli, tmp_path: Path) -> None:
     assert (again.code, "has a project already" in again.err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("text", "why"), [(b"{", "There is no JSON in"), (b"\xfc", "it is not UTF-8")], ids=["no JSON", "no UTF-8"]
+)
+def test_a_lock_file_of_meltano_that_cannot_be_read_is_named(
+    cli: Cli, tmp_path: Path, text: bytes, why: str
+) -> None:
+    (tmp_path / "meltano.yml").write_text("plugins: {}")
+    lock = tmp_path / "plugins" / "extractors" / "tap-x.lock"
+    lock.parent.mkdir(parents=True)
+    lock.write_bytes(text)
+
+    said = cli("init", "--from-meltano", "meltano.yml")
+
+    assert said.code == 2
+    assert "tap-x.lock" in said.err
+    assert why in said.err
+
+
 def test_a_meltano_project_becomes_one_of_ours(cli: Cli, same_screen: Screen, tmp_path: Path) -> None:
     (tmp_path / "meltano.yml").write_text(
         "plugins:\n  extractors:\n  - name: tap-x\n    config: {token: $TOKEN}\n  loaders:\n  - name: target-y\n"
@@ -190,15 +208,17 @@ def test_a_secret_never_goes_into_the_project_file(package: Path, cli: Cli, tmp_
 
 @pytest.mark.registry
 @pytest.mark.timeout(300)
-def test_a_setting_that_the_tap_does_not_have_is_refused_before_anything_is_written(
+def test_a_setting_that_cannot_be_is_refused_before_anything_is_written(
     package: Path, cli: Cli, tmp_path: Path
 ) -> None:
     cli("init", "--yes", "--no-sample")
     before = (tmp_path / "alto.yaml").read_text()
 
-    said = cli("add", "tap-words", "--pip-url", str(package), "--set", "pth=x")
+    unknown = cli("add", "tap-words", "--pip-url", str(package), "--set", "pth=x")
+    malformed = cli("add", "tap-words", "--pip-url", str(package), "--set", "limit=a: b: c")
 
-    assert (said.code, "Did you mean 'path'?" in said.err) == (2, True)
+    assert (unknown.code, "Did you mean 'path'?" in unknown.err) == (2, True)
+    assert (malformed.code, "the value is no YAML" in malformed.err) == (2, True)
     assert (tmp_path / "alto.yaml").read_text() == before
 
 

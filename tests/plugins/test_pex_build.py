@@ -19,7 +19,7 @@ from typing import NamedTuple
 import pytest
 
 from dlt_singer.errors import InterpreterNotFoundError, PluginBuildError, PluginError, StorageError
-from dlt_singer.pex import PluginBuild, PluginExecutable, executable, publish, repair
+from dlt_singer.pex import PluginBuild, PluginExecutable, executable, publish
 from dlt_singer.pex.interpreters import find_interpreter
 from dlt_singer.storage import Store
 
@@ -567,15 +567,6 @@ def test_a_pex_that_was_replaced_is_never_started(shared: Shared, built: PluginB
         get(built, cache, build_allowed=False)
 
     assert not trace.exists()
-
-
-def test_a_plugin_can_be_told_to_unpack_anew(built: PluginBuild, cache: Path) -> None:
-    found = get(built, cache)
-
-    repair(found, cache)
-
-    assert not Path(found.argv[0]).exists()
-    assert run(get(built, cache)).startswith("hello")
 
 
 @pytest.mark.parametrize(

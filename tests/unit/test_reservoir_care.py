@@ -13,7 +13,7 @@ import pytest
 
 from dlt_singer.errors import ReservoirError
 from dlt_singer.messages import Message, Records, Schema, State
-from dlt_singer.mirror import Limits, Recorder, Reservoir, compact, ls, prune, rebuild, replay, verify
+from dlt_singer.mirror import Limits, Recorder, Reservoir, compact, prune, rebuild, replay, verify
 from dlt_singer.mirror.holdings import Holdings
 from dlt_singer.mirror.index import read_index
 from dlt_singer.mirror.writer import Writer
@@ -70,16 +70,6 @@ def rows(reservoir: Reservoir, *manifests: Manifest) -> list[bytes]:
 
 def newest(reservoir: Reservoir) -> list[Manifest]:
     return sorted(reservoir.survey().manifests().values(), key=lambda run: run.run)
-
-
-def test_a_listing_has_runs_files_records_and_sizes(reservoir: Reservoir, three: list[Manifest]) -> None:
-    mirrored(reservoir, 4, "r2")
-
-    stock, users = ls(reservoir)
-
-    assert (users.stream, users.runs, users.superseded, users.files, users.records) == ("users", 4, 1, 4, 12)
-    assert users.bytes == sum(file.bytes for run in newest(reservoir) for file in run.files_of("users"))
-    assert (stock.stream, stock.first) == ("stock", "2026-01-01T00:00:00.000000Z")
 
 
 def test_of_runs_that_were_loaded_before_only_the_last_ones_are_read(
