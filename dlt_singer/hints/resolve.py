@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Final
-from urllib.parse import unquote
 
 from dlt_singer._types import JSON, JSONObject
+from dlt_singer.hints.references import target_of
 from dlt_singer.hints.shape import MAX_DIGITS, Kind, Shape, decimal, union
 
 _MAX_DEPTH: Final = 24
@@ -69,7 +69,7 @@ class Resolver:
             return Shape("json")
         shape = self._declared(flat, depth, refs)
         ref = node.get("$ref")
-        if shape.kind == "any" and isinstance(ref, str) and self._target(ref) is None:
+        if shape.kind == "any" and isinstance(ref, str) and target_of(ref, self._document) is None:
             shape = Shape("any", note=f"its reference '{ref}' leads nowhere")
         description = flat.get("description")
         return replace(shape, description=description) if isinstance(description, str) else shape
@@ -126,23 +126,12 @@ class Resolver:
             if ref in refs:
                 raise _RecursiveReferenceError
             refs |= {ref}
-            parts.insert(0, self._target(ref))
+            parts.insert(0, target_of(ref, self._document))
         for part in parts:
             if isinstance(part, Mapping):
                 merged, refs = self._flattened(part, refs, depth + 1)
                 flat = _all_of(flat, merged)
         return flat, refs
-
-    def _target(self, ref: str) -> JSON:
-        """Return what a local reference points to; None if there is no such thing."""
-        node: JSON = self._document if ref.startswith("#") else None
-        for part in unquote(ref).split("/")[1:]:
-            key = part.replace("~1", "/").replace("~0", "~")
-            if isinstance(node, Mapping):
-                node = node.get(key)
-            else:
-                node = dict(enumerate(_items(node))).get(int(key)) if key.isdecimal() and len(key) < 9 else None  # noqa: PLR2004  # any index
-        return node
 
 
 def _items(value: JSON) -> Sequence[JSON]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from operator import is_
 from typing import TypeAlias
-from urllib.parse import unquote
 
 from dlt_singer._types import JSON, JSONObject
 from dlt_singer.catalog.model import PropertyPath
+from dlt_singer.hints.references import target_of
 from dlt_singer.mask.rules import Effect, Level, matches
 
 _References: TypeAlias = "frozenset[str]"
@@ -92,7 +92,7 @@ def _branches(
         inner = [part for key in (*_COMBINED, *_ARRAYS) for part in _parts(node.get(key))]
         reference = node.get("$ref")
         if isinstance(reference, str) and reference not in references:
-            yield from _branches(document, [_referenced(document, reference)], references | {reference})
+            yield from _branches(document, [target_of(reference, document)], references | {reference})
         yield from _branches(document, inner, references)
 
 
@@ -118,7 +118,7 @@ def _masked(document: JSONObject, node: JSON, level: Level, references: _Referen
     reference = node.get("$ref")
     # One that leads back to itself, and through no property, has been looked at.
     if isinstance(reference, str) and reference not in references:
-        target = _referenced(document, reference)
+        target = target_of(reference, document)
         masked = _masked(document, target, level, references | {reference})
         if masked is not target:
             dropped |= {"$ref"}
@@ -156,17 +156,6 @@ def _of_unknown_names(node: JSONObject, level: Level) -> set[str]:
     named = set(declared) if isinstance(declared, Mapping) else set()
     stated = {key for key in ("additionalProperties", "patternProperties") if isinstance(node.get(key), Mapping)}
     return stated if any(path[0] not in named for path, _ in level.rules) else set()
-
-
-def _referenced(document: JSONObject, reference: str) -> JSON:
-    """Return what a local reference points to, None if there is no such thing."""
-    node: JSON = document if reference.startswith("#") else None
-    for part in unquote(reference).split("/")[1:]:
-        key = part.replace("~1", "/").replace("~0", "~")
-        # A position in a list is a key like any other.
-        members = node if isinstance(node, Mapping) else {str(at): each for at, each in enumerate(_parts(node))}
-        node = members.get(key)
-    return node
 
 
 def _is_list(value: JSON) -> bool:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from dlt_singer.errors import DamagedReservoirError, StorageError
 from dlt_singer.mirror.folder import INDEX, SUFFIX, Reservoir
 from dlt_singer.mirror.index import Index, locked, moment_of, read_index, write_index
-from dlt_singer.mirror.writer import digits_of
+from dlt_singer.mirror.lines import digits_of
 from dlt_singer.runs import Manifest
 from dlt_singer.tap import warn
 

@@ -7,7 +7,6 @@ none of its own.
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ import msgspec
 from dlt_singer.messages import ActivateVersion, Message, Records, Schema, State
 from dlt_singer.mirror.folder import SUFFIX, Reservoir, folder_name
 from dlt_singer.mirror.gzip import Compressor, compressor
+from dlt_singer.mirror.lines import digits_of, lines_of, schema_id, schema_line
 from dlt_singer.runs import NULL, Checkpoint, RunStart, StoredFile, stamp
 
 _PIECE_BYTES = 256 << 10
@@ -278,30 +278,3 @@ class Writer:
         self._covers = dict(taken.covers)
         for stream, messages in taken.covers.items():
             self.counts[stream] = StreamCount(messages, versions=taken.versions.get(stream, ()))
-
-
-def digits_of(run: str) -> str:
-    """Return six digits that tell a run's files from those of another at the same microsecond."""
-    return f"{int(hashlib.sha256(run.encode()).hexdigest()[:8], 16) % 10**6:06d}"
-
-
-def lines_of(records: Records) -> bytes:
-    """Return RECORD lines: the tap's own, or made around records that came without."""
-    if records.head != b"":
-        return records.text
-    head = b'{"type":"RECORD","stream":%s,"record":' % json.dumps(records.stream).encode()
-    tail = b"}" if records.version is None else b',"version":%d}' % records.version
-    return head + records.text.replace(b"\n", tail + b"\n" + head) + tail
-
-
-def schema_line(schema: Schema) -> bytes:
-    """Return a SCHEMA as a line."""
-    members = msgspec.to_builtins(schema, builtin_types=(msgspec.Raw,))
-    known = {key: value for key, value in members.items() if value is not None}
-    return msgspec.json.encode({"type": "SCHEMA", **known})
-
-
-def schema_id(schema: Schema) -> str:
-    """Return alto's id of a JSON schema."""
-    text = json.dumps(json.loads(bytes(schema.schema)), sort_keys=True)
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:15]

@@ -17,8 +17,9 @@ from dlt_singer.errors import DamagedReservoirError, StorageError
 from dlt_singer.messages import ActivateVersion, Cutter, Idle, Message, Record, Records, Schema, State, parse_line
 from dlt_singer.mirror import Extent, Limits, Recorder, Reservoir, compact, replay, replay_files, replay_stream
 from dlt_singer.mirror.folder import folder_name
+from dlt_singer.mirror.lines import schema_id
 from dlt_singer.mirror.reading import messages_in
-from dlt_singer.mirror.writer import Writer, schema_id
+from dlt_singer.mirror.writer import Writer
 from dlt_singer.runs import Checkpoint, Manifest, RunStart, StreamStart
 from dlt_singer.storage import Store
 
