@@ -12,21 +12,14 @@ from dlt_singer.cli.command import UsageError
 if TYPE_CHECKING:
     from dlt_singer.state import StateCopy
 
-_SHORT = 48
-
 
 def bookmark_text(state: JSON, stream: str) -> str:
     """Return a stream's part of a state in a few words; empty if it has none."""
     from dlt_singer.session.snapshot import part_of
+    from dlt_singer.summary import bookmark_words
 
     part = part_of(state, stream)
-    if part is None:
-        return ""
-    value = part["value"]
-    if isinstance(value, Mapping) and "replication_key_value" in value:
-        value = value["replication_key_value"]
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"
+    return "" if part is None else bookmark_words(part["value"])
 
 
 def streams_in(state: JSON) -> list[str]:
