@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from dlt_singer._types import JSON
 from dlt_singer.cli.command import Command, Parser
-from dlt_singer.cli.place import chosen_taps, open_project, open_tap
+from dlt_singer.cli.place import add_taps, chosen_taps, open_project, open_tap
 from dlt_singer.cli.screen import MARKS, add_json, show, table
 
 if TYPE_CHECKING:
@@ -76,11 +76,6 @@ def _catalog(tap: Tap, streams: list[str] | None) -> Catalog | None:
     return tap.narrow(selection.catalog, streams or selection.streams)
 
 
-def _test_arguments(parser: Parser) -> None:
-    parser.add_argument("taps", nargs="*", metavar="tap", help="names or globs; by default all")
-    add_json(parser)
-
-
 def _check_arguments(parser: Parser) -> None:
     parser.add_argument("tap", help="name of the tap")
     parser.add_argument("--streams", metavar="A,B", action="append", help="only these streams")
@@ -92,7 +87,7 @@ def _check_arguments(parser: Parser) -> None:
 
 
 COMMANDS = (
-    Command("test", "Try taps: their own --test, else until the first record", test, _test_arguments),
+    Command("test", "Try taps: their own --test, else until the first record", test, add_taps),
     Command(
         "check",
         "A report on how well a tap keeps to the Singer specification",

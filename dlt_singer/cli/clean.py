@@ -6,9 +6,9 @@ import argparse
 from typing import cast
 
 from dlt_singer._types import JSON
-from dlt_singer.cli.command import Command, Parser
-from dlt_singer.cli.place import chosen_taps, open_project
-from dlt_singer.cli.screen import add_json, show
+from dlt_singer.cli.command import Command
+from dlt_singer.cli.place import add_taps, chosen_taps, open_project
+from dlt_singer.cli.screen import show
 from dlt_singer.cli.state import clear_arguments, clear_states
 
 
@@ -46,21 +46,14 @@ def _show_removed(arguments: argparse.Namespace, removed: dict[str, list[str]], 
     show(arguments, cast("JSON", removed), "\n".join(lines) or "No taps.")
 
 
-def _taps_arguments(parser: Parser) -> None:
-    parser.add_argument("taps", nargs="*", metavar="tap", help="names or globs; by default all")
-    add_json(parser)
-
-
 COMMANDS = (
     Command(
         "clean",
         "Remove builds or catalogs, forget a state",
         examples=("dlt-singer clean catalog tap-github", "dlt-singer clean pex"),
         commands=(
-            Command(
-                "pex", "Remove built taps from this machine; the store keeps its copies", clean_pex, _taps_arguments
-            ),
-            Command("catalog", "Remove kept catalogs; the next run asks the tap", clean_catalog, _taps_arguments),
+            Command("pex", "Remove built taps from this machine; the store keeps its copies", clean_pex, add_taps),
+            Command("catalog", "Remove kept catalogs; the next run asks the tap", clean_catalog, add_taps),
             Command("state", "The same as `state clear`; history stays", clear_states, clear_arguments),
         ),
     ),

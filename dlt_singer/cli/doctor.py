@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 
 from dlt_singer._types import JSON
-from dlt_singer.cli.command import Command, Parser
-from dlt_singer.cli.screen import MARKS, add_json, pairs, show
+from dlt_singer.cli.command import Command
+from dlt_singer.cli.place import add_taps
+from dlt_singer.cli.screen import MARKS, pairs, show
 
 
 def examine(arguments: argparse.Namespace) -> int:
@@ -36,17 +37,12 @@ def _hanging(start: str, text: str) -> list[str]:
     return pairs({start[:-2]: text}).splitlines() if text else []
 
 
-def _arguments(parser: Parser) -> None:
-    parser.add_argument("taps", nargs="*", metavar="tap", help="names or globs; by default all")
-    add_json(parser)
-
-
 COMMANDS = (
     Command(
         "doctor",
         "Look for what would keep a run from working, with remedies",
         examine,
-        _arguments,
+        add_taps,
         details="Looks at Python, dlt, uv and pex, at the project, its store and destination, and at each tap: "
         "interpreter, build, settings, catalog. Exit code 1 if a run would fail.",
     ),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlt_singer.cli.command import UsageError
+from dlt_singer.cli.screen import add_json
 from dlt_singer.errors import NotSupportedError, UnknownPluginError, did_you_mean
 
 if TYPE_CHECKING:
@@ -111,6 +112,12 @@ def chosen_taps(project: Project, patterns: list[str]) -> list[str]:
             )
         found |= dict.fromkeys(matching or [project.tap(pattern).name])
     return list(found)
+
+
+def add_taps(parser: argparse.ArgumentParser) -> None:
+    """Add names of taps, none of which means all of them, and `--json`."""
+    parser.add_argument("taps", nargs="*", metavar="tap", help="names or globs; by default all")
+    add_json(parser)
 
 
 def add_pipeline_options(parser: argparse.ArgumentParser, *, name: str = "the tap without 'tap-'") -> None:

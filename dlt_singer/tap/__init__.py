@@ -13,7 +13,7 @@ from dlt_singer.catalog import Catalog, Selection, narrow, select, with_metadata
 from dlt_singer.config import Plugin, Project, partition_of
 from dlt_singer.mask import Masks, check_rules, mask_rules, salt_fingerprint, sha256
 from dlt_singer.storage import Store
-from dlt_singer.tap.about import About, about, asked_about, cast_config, kept_about
+from dlt_singer.tap.about import About, about, asked_about, kept_about
 from dlt_singer.tap.discovery import BaseCatalog, discover, kept_catalog
 from dlt_singer.tap.executable import store_of
 from dlt_singer.tap.launch import Arguments, start
@@ -125,9 +125,7 @@ class Tap:
         masks = self.masks(catalog, salted=True)
         masks.check_state(state)
         can = self._about()
-        files: dict[str, JSON] = {"--config": cast_config(self.plugin.resolved_config(), can.settings)}
-        if catalog is not None and can.catalog_option is not None:
-            files[can.catalog_option] = catalog.to_json()
+        files = can.documents(self.plugin.resolved_config(), catalog)
         if state and "state" in can.capabilities:
             files["--state"] = _as_kept(state)
         process, log = start(self.plugin, self.project, Arguments(files=files))

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dlt_singer._types import JSON, JSONObject
+from dlt_singer.catalog import Catalog
 from dlt_singer.config import Plugin, Project
 from dlt_singer.tap.executable import store_of
 from dlt_singer.tap.fingerprint import definition_fingerprint
@@ -45,6 +46,18 @@ class About:
     def discovers(self) -> bool:
         """Whether `--discover` works: a tap that takes a catalog has one to give, as Singer has it."""
         return bool({"catalog", "properties", "discover"} & self.capabilities)
+
+    def documents(self, config: Mapping[str, JSON], catalog: Catalog | None) -> dict[str, JSON]:
+        """Return what the tap is handed for a sync, by option.
+
+        Args:
+            config: Its settings.
+            catalog: What it shall sync; left out for a tap that takes none.
+        """
+        documents: dict[str, JSON] = {"--config": cast_config(config, self.settings)}
+        if catalog is not None and self.catalog_option is not None:
+            documents[self.catalog_option] = catalog.to_json()
+        return documents
 
 
 def about(plugin: Plugin, project: Project) -> About:

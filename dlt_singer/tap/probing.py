@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from dlt_singer._types import JSON
 from dlt_singer.catalog import Catalog
 from dlt_singer.process import GuardedProcess
 from dlt_singer.tap import Tap
@@ -102,10 +101,7 @@ def starts(tap: Tap, timeout_s: float) -> tuple[bool, str]:
 
 @contextmanager
 def _syncing(tap: Tap, catalog: Catalog | None) -> Iterator[tuple[GuardedProcess, StderrLog]]:
-    can = about(tap.plugin, tap.project)
-    files: dict[str, JSON] = {"--config": cast_config(tap.plugin.resolved_config(), can.settings)}
-    if catalog is not None and can.catalog_option is not None:
-        files[can.catalog_option] = catalog.to_json()
+    files = about(tap.plugin, tap.project).documents(tap.plugin.resolved_config(), catalog)
     with running(tap.plugin, tap.project, Arguments(files=files)) as started:
         yield started
 
