@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import select
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 
 _CHUNK_BYTES = 1 << 20
 _AHEAD_BYTES = 8 << 20
 _LOOK_AROUND_S = 0.2
+_FEW_BYTES = 16 << 10
+_MOMENT_S = 0.005
 
 
 class Reader:
@@ -66,6 +69,9 @@ class Reader:
                 chunk = os.read(self._fd, _CHUNK_BYTES)
                 if not chunk or not self._keep(chunk):
                     break
+                if len(chunk) < _FEW_BYTES:
+                    # Most taps flush each line. To wake up for each takes more time than to read it.
+                    time.sleep(_MOMENT_S)
         except OSError as err:
             self._error = err
         with self._changed:

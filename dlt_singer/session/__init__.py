@@ -23,7 +23,7 @@ from dlt_singer.session.snapshot import Snapshot
 __all__ = ["END", "Feed", "Limits", "MessageStream", "Rows", "Session", "Upstream"]
 
 _LOCK_PATIENCE_S = 0.2
-_TURN_S = 0.2
+_TURN_S = 0.05
 
 
 class _End(Enum):

@@ -21,7 +21,7 @@ from dlt_singer.summary import ProcessSummary
 from dlt_singer.tap.batch import records
 from dlt_singer.tap.log import StderrLog, warn
 
-IDLE_S = 0.2
+IDLE_S = 0.05
 STRAY_LINES = 10
 _GOODBYE_S = 60.0
 """How long a tap may live on once it has closed its output, unless `idle_timeout_s` says otherwise."""

@@ -68,7 +68,8 @@ def test_nothing_is_left_two_seconds_after_the_pipeline_ends_by_a_signal(
     pipeline_process.send_signal(number)
 
     wait_until(lambda: not descendants(tmp_path) and not run_dirs(tmpdir_of_runs), PATIENCE_S)
-    assert pipeline_process.wait(PATIENCE_S) != 0
+    # How long Python takes to end itself is not ours.
+    assert pipeline_process.wait(30) != 0
 
 
 def test_the_run_directory_and_its_files_are_for_the_owner_alone(
