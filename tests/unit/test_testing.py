@@ -288,6 +288,7 @@ def test_a_source_of_it_loads_and_its_state_can_be_read(
     tap: FakeTap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
+    monkeypatch.setenv("DLT_LOCAL_DIR", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     tap.emits(USERS, record("users", id=1), state({"bookmarks": {"users": {"id": 1}}}))
     pipeline = dlt.pipeline("testing", destination="duckdb", dataset_name="raw")
