@@ -70,9 +70,10 @@ class Decoders:
             return self._held_bytes < _HELD_BYTES
 
     def close(self) -> None:
-        """Let the threads end."""
-        if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
+        """Let the threads end; idempotent."""
+        threads, self._threads = self._threads, None
+        if threads is not None:
+            threads.shutdown(wait=False, cancel_futures=True)
 
 
 @dataclass(slots=True)

@@ -145,6 +145,9 @@ class Extract:
             # After a failure dlt closes what it has begun; it may not have begun with all.
             is_last = not self._open and (self._left >= self._resources.keys() or self._failed)
             account, self._account = (self._account, None) if is_last else (None, self._account)
+        if is_last:
+            # Python waits at its end for a thread whose start Ctrl-C has broken off, and tells it nothing.
+            self._decoders.close()
         if is_last and self._progress is not None:
             self._progress.close()
         if account is not None and self._pipeline is not None:

@@ -8,11 +8,14 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import dlt
 import pytest
+from dlt.pipeline.exceptions import PipelineStepFailed
 
 from dlt_singer.testing import CRASH, DEAF, HANG, ORPHAN, FakeTap, record, repeat, schema, state
 
@@ -70,6 +73,18 @@ def test_nothing_is_left_two_seconds_after_the_pipeline_ends_by_a_signal(
     wait_until(lambda: not descendants(tmp_path) and not run_dirs(tmpdir_of_runs), PATIENCE_S)
     # How long Python takes to end itself is not ours.
     assert pipeline_process.wait(30) != 0
+
+
+def test_no_thread_of_a_run_that_failed_is_left_for_python_to_wait_for(
+    tap: FakeTap, pipeline: dlt.Pipeline
+) -> None:
+    tap.emits(USERS, repeat(30_000, record("users", id="$n")), CRASH(1))
+
+    with pytest.raises(PipelineStepFailed) as failure:
+        pipeline.run(tap.source())
+
+    wait_until(lambda: not any(thread.name.startswith("tap-") for thread in threading.enumerate()), 10)
+    assert "exit code 1" in str(failure.value)
 
 
 def test_the_run_directory_and_its_files_are_for_the_owner_alone(
