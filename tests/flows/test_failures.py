@@ -190,7 +190,8 @@ def test_an_error_in_a_users_step_ends_the_tap_and_is_the_one_reported(
 def test_a_failure_of_another_resource_ends_the_tap(tap: FakeTap, pipeline: dlt.Pipeline) -> None:
     @dlt.resource
     def broken() -> Iterator[dict[str, int]]:
-        yield {"id": 1}
+        while not tap.syncs:
+            yield {"id": 1}
         raise ValueError("not the tap's fault")
 
     source = tap.emits(*GOOD, HANG).source()
