@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,9 +77,9 @@ class Page:
 class Reader:
     """Somebody who follows a page in a directory: writes its files, types its commands."""
 
-    def __init__(self, directory: Path, tools: Path) -> None:
+    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
         self.directory = directory
-        self._tools = tools
+        self._environment = environment
 
     def follow(self, page: Page) -> Iterator[tuple[Block, str, str]]:
         """Do what each block says; yield those whose output stands below them, with what came and what is shown."""
@@ -104,7 +104,7 @@ class Reader:
             program,
             input=text,
             cwd=self.directory,
-            env={**os.environ, "PATH": f"{self._tools}:{os.environ['PATH']}", "COLUMNS": "80"},
+            env={**os.environ, **self._environment},
             capture_output=True,
             text=True,
             timeout=110,

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,29 +36,30 @@ RUN = [
 
 
 @pytest.fixture(scope="session")
-def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a directory with the commands that an installed package would have put on PATH."""
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return a reader's variables: commands as an installed package puts them on PATH, one place to unpack into.
+
+    Copies of the tutorial's project find its plugins there.
+    """
     directory = tmp_path_factory.mktemp("tools")
     for name, words in {"dlt-singer": "-m dlt_singer", "python": "", "dlt": "-m dlt._workspace.cli._dlt"}.items():
         script = directory / name
         script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n')
         script.chmod(0o755)
-    return directory
-
-
-@pytest.fixture(scope="session", autouse=True)
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Unpack plugins in one place, so that copies of the tutorial's project find them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DLT_SINGER_HOME", str(tmp_path_factory.mktemp("unpacked")))
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
-        yield
+    return {
+        "PATH": os.pathsep.join([str(directory), os.environ["PATH"]]),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+        "DLT_SINGER_HOME": str(tmp_path_factory.mktemp("unpacked")),
+        "COLUMNS": "80",
+    }
 
 
 @pytest.fixture(scope="session")
-def followed(tmp_path_factory: pytest.TempPathFactory, tools: Path) -> tuple[Path, list[tuple[str, str]]]:
+def followed(
+    tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]
+) -> tuple[Path, list[tuple[str, str]]]:
     """Follow the tutorial once; return its project, and what came beside what is shown."""
-    reader = Reader(tmp_path_factory.mktemp("shop"), tools)
+    reader = Reader(tmp_path_factory.mktemp("shop"), environment)
     return reader.directory, [(came, shown) for _, came, shown in reader.follow(TUTORIAL)]
 
 
@@ -75,7 +75,7 @@ def test_the_tutorial_does_what_it_says(followed: tuple[Path, list[tuple[str, st
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("page", RUN, ids=lambda page: page.path.stem)
 def test_a_page_does_what_it_says(
-    page: Page, followed: tuple[Path, list[tuple[str, str]]], tools: Path, tmp_path: Path
+    page: Page, followed: tuple[Path, list[tuple[str, str]]], environment: dict[str, str], tmp_path: Path
 ) -> None:
     project = tmp_path / "shop"
     if page.starts_where_the_tutorial_ends:
@@ -83,7 +83,7 @@ def test_a_page_does_what_it_says(
     else:
         project.mkdir()
 
-    outputs = [(came, shown) for _, came, shown in Reader(project, tools).follow(page)]
+    outputs = [(came, shown) for _, came, shown in Reader(project, environment).follow(page)]
 
     assert [timeless(came) for came, _ in outputs] == [timeless(shown) for _, shown in outputs]
 
