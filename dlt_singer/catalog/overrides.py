@@ -126,7 +126,7 @@ def _overridden(stream: Stream, rule: Rule, values: JSONObject) -> Stream:
         return stream.with_metadata(dict.fromkeys(crumbs, values)) if crumbs else stream
     lifted = {_LIFTED[key]: value for key, value in values.items() if key in _LIFTED}
     if stream.is_legacy:
-        # The entry gets a metadata list now: this keeps it recognisable as one that reads `selected` elsewhere
+        # The entry gets a metadata list now: this keeps it recognisable as one that reads `selected` elsewhere.
         lifted["selected"] = stream.document.get("selected", False)
     return stream.with_metadata({(): values}).with_document(**lifted)
 
@@ -141,5 +141,5 @@ def _reschemed(stream: Stream, schemas: JSONObject) -> Stream:
 def _replaced(old: JSON, new: JSON) -> JSON:
     if not isinstance(old, Mapping) or not isinstance(new, Mapping):
         return new
-    # What older taps keep in the schema is not a matter of type
+    # What older taps keep in the schema is not a matter of type.
     return {**{key: old[key] for key in ("inclusion", "selected", "description") if key in old}, **new}

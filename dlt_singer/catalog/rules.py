@@ -95,4 +95,4 @@ def unmatched(rule: Rule, catalog: Catalog) -> str:
 def listed(names: Sequence[str]) -> str:
     """Return names for an error, as many as a person reads."""
     shown = ", ".join(sorted(names)[:20])
-    return f"{shown}, …" if len(names) > 20 else shown  # noqa: PLR2004  # the same twenty
+    return f"{shown}, …" if len(names) > 20 else shown  # noqa: PLR2004 - the same twenty

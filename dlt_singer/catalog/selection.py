@@ -98,7 +98,7 @@ def _chosen(stream: Stream, rules: Sequence[Rule]) -> set[Breadcrumb] | None:
     speaking = [rule for rule in rules if rule.matches_stream(stream.id)]
     properties = stream.properties
     included = {crumb for crumb, path in properties.items() if _is_included(path, speaking)}
-    # A stream without properties is known by what holds for all of them
+    # A stream without properties is known by what holds for all of them.
     selected = bool(included) if properties else _is_included(("*",), speaking)
     return included if selected else None
 

@@ -122,7 +122,7 @@ def _cast(text: str, kind: type, path: str) -> JSON:
             pass
         else:
             return value
-        if kind is int and _is_number(word):  # a whole number in the file may get a fraction by override
+        if kind is int and _is_number(word):  # A whole number in the file may get a fraction by override.
             return float(word)
     expected = {bool: "true or false", int: "a whole number", float: "a number"}[kind]
     raise ConfigError(f"The text given for {path} is not {expected}.", f"Write {expected}.")
@@ -136,7 +136,7 @@ def _is_number(word: str) -> bool:
 
 
 def _from_json(text: str, path: str, expected: str, kind: type = object) -> JSON:
-    # Not chained: the decoder's error carries the text
+    # Not chained: the decoder's error carries the text.
     wrong = ConfigError(f"The text given for {path} is not {expected}.", f"Write {expected}.")
     try:
         value: JSON = json.loads(text)

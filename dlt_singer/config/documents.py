@@ -32,12 +32,12 @@ _HARMLESS = re.compile(r".(\\?.|<[a-z ]+>).")
 class _Loader(yaml.SafeLoader):
     """YAML without dates, which a tap's config has as text, and without silent duplicates."""
 
-    yaml_implicit_resolvers = {  # noqa: RUF012  # PyYAML's own class attribute
+    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own class attribute
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:  # noqa: FBT001, FBT002  # PyYAML's signature
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:  # noqa: FBT001, FBT002 - PyYAML's signature
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
         for number, key in enumerate(keys):
             if key in keys[:number]:
@@ -90,7 +90,7 @@ def _mapping(document: object, file: Path) -> dict[str, Setting]:
             f"The top level of {file} is a value of type {type(document).__name__}; expected a mapping.",
             "It holds environments, such as `default:`.",
         )
-    return {key: value for key, value in _pairs(document, file, "")}  # noqa: C416  # dict() loses the type
+    return {key: value for key, value in _pairs(document, file, "")}  # noqa: C416 - dict() loses the type
 
 
 def _parse(text: str, file: Path) -> object:
@@ -101,7 +101,7 @@ def _parse(text: str, file: Path) -> object:
             case ".json":
                 return json.loads(text)
             case _:
-                return yaml.load(text, _Loader)  # noqa: S506  # a SafeLoader
+                return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
     except tomllib.TOMLDecodeError as err:
         problem = f"it is no TOML at {str(err).rpartition('(at ')[2].rstrip(')')}"
     except json.JSONDecodeError as err:

@@ -164,7 +164,7 @@ def _with_inheritance(settings: Settings) -> Settings:
         try:
             shown[kind] = {name: inherited(name, plugins, kind)[0] for name in plugins}
         except InheritanceError:
-            continue  # reported when the plugin is asked for
+            continue  # Reported when the plugin is asked for.
     return shown
 
 

@@ -44,7 +44,7 @@ class Deferred(Secret):
     """A secret whose value is put together each time it is revealed."""
 
     __slots__ = ("_path", "_scope")
-    _value: str  # the template
+    _value: str  # The template.
 
     def __init__(self, template: str, path: str, scope: Scope) -> None:
         super().__init__(template)
@@ -131,7 +131,7 @@ def _fields(template: str) -> list[str]:
     try:
         parsed = list(string.Formatter().parse(template.removeprefix("@format ")))
     except ValueError:
-        return []  # reported where it is resolved
+        return []  # Reported where it is resolved.
     return [name for _, name, _, _ in parsed if name is not None]
 
 

@@ -51,7 +51,7 @@ def merge(base: Settings, over: Settings, *, append: bool = False, path: tuple[s
         A new mapping.
     """
     merged = dict(base)
-    if len(path) == 2 and path[0] in KINDS:  # noqa: PLR2004  # taps.<name>
+    if len(path) == 2 and path[0] in KINDS:  # noqa: PLR2004 - taps.<name>
         for given, other in (("pip_url", "command"), ("command", "pip_url")):
             if over.get(given) is not None and over.get(other) is None:
                 merged.pop(other, None)
@@ -158,7 +158,7 @@ def overlay_layer(overlay: Settings, below: Settings, where: str) -> Settings:
                 f"Unknown key '{key}' in {where}.",
                 f"{did_you_mean(identifier(key), known)} Known there: {', '.join(known)}.".lstrip(),
             )
-    layer.pop("env", None)  # it has chosen the environment by now
+    layer.pop("env", None)  # It has chosen the environment by now.
     return merge(layer, {"taps": plugins}) if plugins else layer
 
 
@@ -189,7 +189,7 @@ def _typed(tree: Settings, below: Setting, path: tuple[str, ...], where: str) ->
         here = (*path, name)
         model = known.get(name)
         if isinstance(value, str):
-            value = _cast(value, model, form, f"{'.'.join(here)} in {where}")  # noqa: PLW2901  # typed now
+            value = _cast(value, model, form, f"{'.'.join(here)} in {where}")  # noqa: PLW2901 - typed now
         typed[name] = _typed(value, model, here, where) if isinstance(value, Mapping) else value
     return typed
 

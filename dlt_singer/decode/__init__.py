@@ -80,7 +80,7 @@ class RowDecoder:
         try:
             return self._table.row(_strict(raw))
         except _MALFORMED:
-            # no `from`: the parser's words may quote the record
+            # Without `from`: the parser's words may quote the record.
             raise MessageError("A record is no JSON object.", "Report this to the tap's maintainers.") from None
 
 

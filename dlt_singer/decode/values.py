@@ -116,7 +116,7 @@ def _bool(raw: bytes) -> object:
     if raw in (b"0", b"1"):
         return raw == b"1"
     value = natural(raw)
-    # of "yes", 7 or 0.5 dlt would make a truth value too
+    # Of "yes", 7 or 0.5 dlt would make a truth value, too.
     fits = isinstance(value, bool) or (isinstance(value, str) and value.lower() in ("true", "false"))
     return value if fits else _misfit(value)
 
@@ -127,7 +127,7 @@ def _timestamp(raw: bytes) -> object:
     match = _TIMESTAMP.fullmatch(text)
     if match is None or not _exists(text):
         return _misfit(value)
-    # at either end of the calendar dlt overflows on the way to UTC
+    # At either end of the calendar dlt overflows on the way to UTC.
     return _misfit(value) if match[1] and text.startswith(_EDGE_YEARS) else text
 
 
@@ -147,7 +147,7 @@ def _json(raw: bytes) -> object:
     """Return the tap's own JSON text, so that no digit and no key is lost, in a shell that dlt takes off again."""
     if raw == b"null":
         return None
-    # dlt parses a str for a json column once, and writes what is then a str as it is
+    # dlt parses a str for a json column once, and writes what is then a str as it is.
     return json.dumps(raw.decode())
 
 

@@ -38,7 +38,7 @@ class StreamHints(TableHints):
     warnings: tuple[str, ...]
 
 
-def stream_hints(  # noqa: PLR0913  # the keyword ones are options
+def stream_hints(  # noqa: PLR0913 - the keyword ones are options
     schema: JSONObject,
     key_properties: Sequence[str],
     replication_method: str | None = None,

@@ -139,7 +139,7 @@ def _items(value: JSON) -> Sequence[JSON]:
 
 
 def _says_type(branch: JSON) -> bool:
-    # Branches such as {"required": ["a"]} or {"not": {…}} constrain values, they do not add a type
+    # Branches such as {"required": ["a"]} or {"not": {…}} constrain values, they do not add a type.
     keys = {"type", "$ref", "anyOf", "oneOf", "allOf", "enum", "const", "properties", "items", "format"}
     return isinstance(branch, bool) or (isinstance(branch, Mapping) and (not branch or bool(keys & set(branch))))
 
@@ -229,7 +229,7 @@ def _integer(node: JSONObject) -> Shape:
     if node.get("format") in _DECIMAL_FORMATS:
         return _singer_decimal(node)
     widest = max((abs(bound) for bound in _bounds(node)), default=Decimal(0))
-    # 2**63 is what becomes of 2**63 - 1 in a schema that went through floats, and prints as a little more
+    # 2**63 is what becomes of 2**63 - 1 in a schema that went through floats, and prints as a little more.
     if widest <= _INT64 or float(widest) == float(_INT64):
         return Shape("bigint")
     digits = widest.adjusted() + 1
@@ -256,7 +256,7 @@ def _exact(value: JSON) -> Decimal | None:
         return None
     try:
         exact = Decimal(str(value))
-    except (InvalidOperation, ValueError):  # str() refuses integers of more than 4,300 digits
+    except (InvalidOperation, ValueError):  # `str` refuses integers of more than 4,300 digits.
         return None
     return exact if exact.is_finite() else None
 

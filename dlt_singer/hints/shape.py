@@ -83,7 +83,7 @@ def union(shapes: Iterable[Shape]) -> Shape:
     return replace(joined, description=described, note=noted)
 
 
-def _joined(members: list[Shape]) -> Shape:  # noqa: PLR0911  # a table of cases
+def _joined(members: list[Shape]) -> Shape:  # noqa: PLR0911 - a table of cases
     kinds = {shape.kind for shape in members}
     match sorted(kinds):
         case ["object"]:
@@ -100,7 +100,7 @@ def _joined(members: list[Shape]) -> Shape:  # noqa: PLR0911  # a table of cases
             return Shape("double")
         case _ if "any" in kinds:
             return Shape("any")
-        # singer-io taps declare "a date-time if it parses" as date-time or string: the variant takes the rest
+        # singer-io taps declare "a date-time if it parses" as date-time or string: the variant takes the rest.
         case _ if kinds <= {"text", "timestamp", "date"}:
             return Shape("timestamp" if "timestamp" in kinds else "date")
         case ["text", "time"]:

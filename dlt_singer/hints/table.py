@@ -123,7 +123,7 @@ def _typed(shape: Shape, *, is_key: bool) -> Shape:
 def _column(name: str, shape: Shape, *, nullable: bool) -> ColumnHint:
     column = ColumnHint(name=name, nullable=nullable)
     match shape.kind:
-        case "any" | "null" | "object" | "array":  # given a type, flattened, or a table of their own by now
+        case "any" | "null" | "object" | "array":  # Given a type, flattened, or a table of their own by now.
             pass
         case "decimal":
             column |= ColumnHint(data_type="decimal", precision=shape.digits + shape.scale, scale=shape.scale)

@@ -63,7 +63,7 @@ class RecordMask:
         try:
             return self._object(record, self._level)
         except _MALFORMED:
-            # no `from`: the parser's words may quote the record
+            # Without `from`: the parser's words may quote the record.
             raise ValueError("A record is no JSON object.") from None
 
     def _value(self, value: Raw, action: Effect | Level) -> Raw:

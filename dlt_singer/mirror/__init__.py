@@ -12,7 +12,7 @@ from dlt_singer.mirror.inspection import Problem, verify
 from dlt_singer.mirror.pruning import Pruned, prune
 from dlt_singer.mirror.rebuilding import rebuild
 from dlt_singer.mirror.record import Recorder
-from dlt_singer.mirror.replay import Extent, replay, replay_files, replay_stream
+from dlt_singer.mirror.replay import Extent, replay_files, replay_stream
 from dlt_singer.mirror.writer import Limits
 
 __all__ = [
@@ -27,7 +27,6 @@ __all__ = [
     "compact",
     "prune",
     "rebuild",
-    "replay",
     "replay_files",
     "replay_stream",
     "verify",

@@ -6,16 +6,16 @@ In: a manifest, or files of a run that died. Out: `Iterator[Message]`. Order wit
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
 from dlt_singer.errors import DamagedReservoirError
-from dlt_singer.messages import Message, Records, Restart, Schema, State, parse_line
+from dlt_singer.messages import Message, Records, Restart, Schema, parse_line
 from dlt_singer.mirror.folder import Reservoir
 from dlt_singer.mirror.gzip import decompressed
 from dlt_singer.mirror.reading import Ahead, fetch, messages_in, texts
-from dlt_singer.runs import NULL, Manifest, StoredFile
+from dlt_singer.runs import Manifest, StoredFile
 
 OnDamage = Callable[[DamagedReservoirError], None]
 
@@ -35,33 +35,20 @@ class Extent:
     run: str = ""
 
 
-def replay(
-    reservoir: Reservoir,
-    manifest: Manifest,
-    streams: Collection[str] | None = None,
-    on_damage: OnDamage | None = None,
+def replay_stream(
+    reservoir: Reservoir, manifest: Manifest, stream: str, on_damage: OnDamage | None = None
 ) -> Iterator[Message]:
-    """Yield the messages of a run, one stream after the other, and its last STATE.
+    """Yield the messages of one stream of a run.
 
     Args:
         reservoir: Where it is.
         manifest: The run.
-        streams: Only these; by default all.
+        stream: The stream.
         on_damage: Called for a file that cannot be used, which is then left out; by default that is an error.
 
     Raises:
         DamagedReservoirError: A file is missing or not what was written.
     """
-    for stream in manifest.streams if streams is None else streams:
-        yield from replay_stream(reservoir, manifest, stream, on_damage)
-    if manifest.state != NULL:
-        yield State(manifest.state)
-
-
-def replay_stream(
-    reservoir: Reservoir, manifest: Manifest, stream: str, on_damage: OnDamage | None = None
-) -> Iterator[Message]:
-    """Yield the messages of one stream of a run; the arguments are those of `replay`."""
     end = manifest.streams[stream]
     extent = Extent(end.records, end.restarts, manifest.run)
     yield from replay_files(reservoir, manifest.files_of(stream), extent, on_damage)
@@ -83,7 +70,7 @@ def replay_files(
         reservoir: Where they are.
         files: The files, in order.
         extent: How much of them belongs to the run.
-        on_damage: As for `replay`.
+        on_damage: As for `replay_stream`.
     """
     extent = extent or Extent()
     left = extent.records

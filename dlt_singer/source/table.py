@@ -311,6 +311,6 @@ def file_format_of(pipeline: SupportsPipeline | None) -> TFileFormat | None:
     can = destination.capabilities()
     formats = can.supported_loader_file_formats
     if can.loader_file_format_selector is not None:
-        # some take parquet only with a driver that may not be there
+        # Some take parquet only with a driver that may not be there.
         _, formats = can.loader_file_format_selector(can.preferred_loader_file_format, formats, table_schema={})
     return "parquet" if "parquet" in formats else None

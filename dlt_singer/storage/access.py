@@ -81,7 +81,7 @@ class Access:
                     error, cause = explained(err, attempt, self._url, self._options, tries)
                     raise error from cause
             time.sleep(pause_s)
-        raise AssertionError  # the count has no end
+        raise AssertionError  # The count has no end.
 
     def _opened(self) -> AbstractFileSystem:
         # Connections do not survive a fork.

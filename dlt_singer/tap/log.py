@@ -153,7 +153,7 @@ class StderrLog:
 def _without_calls(lines: Iterable[str]) -> list[str]:
     """Return lines with, of each traceback, only the call where it happened."""
     kept: list[str] = []
-    within = True  # the tail may begin inside of a traceback
+    within = True  # The tail may begin inside of a traceback.
     for line in lines:
         indented = line.startswith("  ")
         if within and indented and line.startswith('  File "'):

@@ -13,7 +13,7 @@ import pytest
 
 from dlt_singer.errors import ReservoirError
 from dlt_singer.messages import Message, Records, Schema, State
-from dlt_singer.mirror import Limits, Recorder, Reservoir, compact, prune, rebuild, replay, verify
+from dlt_singer.mirror import Limits, Recorder, Reservoir, compact, prune, rebuild, replay_stream, verify
 from dlt_singer.mirror.holdings import Holdings
 from dlt_singer.mirror.index import read_index
 from dlt_singer.mirror.writer import Writer
@@ -64,7 +64,8 @@ def three(reservoir: Reservoir) -> list[Manifest]:
 
 
 def rows(reservoir: Reservoir, *manifests: Manifest) -> list[bytes]:
-    messages = (message for manifest in manifests for message in replay(reservoir, manifest))
+    ends = ((manifest, stream) for manifest in manifests for stream in manifest.streams)
+    messages = (message for manifest, stream in ends for message in replay_stream(reservoir, manifest, stream))
     return [bytes(raw) for message in messages if isinstance(message, Records) for raw in message.raws]
 
 
