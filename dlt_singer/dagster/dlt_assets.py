@@ -10,7 +10,7 @@ from dagster_dlt.translator import DltResourceTranslatorData
 
 from dlt_singer.dagster.streams import stream_asset
 from dlt_singer.dagster.translator import SingerTranslator
-from dlt_singer.source.extract import own_steps
+from dlt_singer.source.steps import own_steps
 
 
 class SingerDltTranslator(DagsterDltTranslator):  # type: ignore[misc]  # dagster-dlt is an extra

@@ -16,7 +16,7 @@ from dlt_singer._types import JSON
 from dlt_singer.config import mask
 from dlt_singer.dagster.translator import table_schema
 from dlt_singer.hints import ColumnHint
-from dlt_singer.source.extract import own_steps
+from dlt_singer.source.steps import own_steps
 from dlt_singer.state import committed_bookmark
 
 Metadata = dict[str, object]

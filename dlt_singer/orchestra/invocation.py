@@ -28,8 +28,8 @@ from dlt_singer.orchestra.arguments import Arguments, parse_arguments
 from dlt_singer.orchestra.outputs import explain, outputs_of, publish
 from dlt_singer.orchestra.turns import locks_of
 from dlt_singer.source import run
-from dlt_singer.source.extract import definitions_of
 from dlt_singer.source.siblings import duckdb_file, is_named_after
+from dlt_singer.source.steps import definitions_of
 from dlt_singer.source.turns import take
 from dlt_singer.tap import announce
 

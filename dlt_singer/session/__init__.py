@@ -12,13 +12,14 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 from dlt_singer.errors import TapError, TapProtocolError, did_you_mean
-from dlt_singer.messages import ActivateVersion, Idle, Message, Records, Restart, Schema, State
+from dlt_singer.messages import ActivateVersion, Batch, Idle, Message, Records, Restart, Schema, State
 from dlt_singer.session.feed import Feed, Rows
 from dlt_singer.session.signals import sigterm_as_interrupt
 from dlt_singer.session.snapshot import Snapshot
+from dlt_singer.session.upstream import MessageStream, Upstream
 
 __all__ = ["END", "Feed", "Limits", "MessageStream", "Rows", "Session", "Upstream"]
 
@@ -32,51 +33,6 @@ class _End(Enum):
 
 END: Final = _End.END
 """Pulled when a stream has nothing more in this run."""
-
-
-class MessageStream(Protocol):
-    """Messages that can be broken off."""
-
-    def __iter__(self) -> Iterator[Message]: ...
-
-    def close(self) -> None:
-        """End whatever produces the messages; idempotent."""
-        ...
-
-
-class Upstream(Protocol):
-    """What a session needs of a tap."""
-
-    @property
-    def name(self) -> str:
-        """The tap's name, for errors."""
-        ...
-
-    @property
-    def mixes_versions(self) -> bool:
-        """Whether rows keep their table version in a column, so that several may come in one run."""
-        ...
-
-    def start(self) -> MessageStream:
-        """Start the tap; called at the first pull."""
-        ...
-
-    def note_unasked(self, stream: str) -> None:
-        """Called once for each stream that the tap sends and nobody pulls."""
-        ...
-
-    def note_skipped(self, stream: str) -> None:
-        """Called for each stream that was pulled to its end and sent no SCHEMA."""
-        ...
-
-    def finish(self, handed: Mapping[str, int], newest: Snapshot | None) -> None:
-        """Called once when nobody pulls any more and nothing has failed, before the messages are closed.
-
-        Args:
-            handed: How many records of each stream reached the host.
-            newest: The newest STATE.
-        """
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,32 +215,21 @@ class Session:
         elif self._waiting_bytes >= self._limits.waiting_bytes:
             self._flush(max(self.feeds.values(), key=lambda each: each.bytes))
 
-    def _note(self, message: Message) -> None:
+    def _note(self, message: Schema | ActivateVersion | Batch | Restart) -> None:
+        """Take what changes how the next records are read."""
+        feed = self._by_name.get(message.stream)
+        if feed is None or not feed.live:
+            return
         match message:
-            case Schema():
-                self._schema(message)
-            case ActivateVersion():
-                self._activate(message)
+            case Schema() if message != feed.schema:
+                self._flush(feed)
+                feed.schema = message
+            case ActivateVersion() if message.version != feed.version:
+                self._version(feed, message.version)
             case Restart():
-                self._restart(message)
-
-    def _schema(self, message: Schema) -> None:
-        feed = self._by_name.get(message.stream)
-        if feed is not None and feed.live and message != feed.schema:
-            self._flush(feed)
-            feed.schema = message
-
-    def _activate(self, message: ActivateVersion) -> None:
-        feed = self._by_name.get(message.stream)
-        if feed is not None and feed.live and message.version != feed.version:
-            self._version(feed, message.version)
-
-    def _restart(self, message: Restart) -> None:
-        feed = self._by_name.get(message.stream)
-        if feed is not None and feed.live:
-            self._flush(feed)
-            feed.restart = message
-            feed.renewed = feed.renewed or message.renewed
+                self._flush(feed)
+                feed.restart = message
+                feed.renewed = feed.renewed or message.renewed
 
     def _version(self, feed: Feed, version: int) -> None:
         if feed.version is not None and not self._upstream.mixes_versions:

@@ -12,11 +12,9 @@ from collections.abc import Collection, Mapping, Sequence
 
 from dlt.common.runtime.collector import NullCollector
 from dlt.extract.items_transform import LimitItem
-from dlt.extract.pipe import Pipe
 from dlt.extract.resource import DltResource
 from dlt.extract.source import DltSource
 
-from dlt_singer.errors import SelectionError
 from dlt_singer.progress import Progress, watch
 from dlt_singer.session import Session
 from dlt_singer.session.slots import Group, group_streams
@@ -35,6 +33,7 @@ from dlt_singer.source.running import (
     is_refreshing,
     place_of,
 )
+from dlt_singer.source.steps import extracted, own_steps, read_together, users_steps
 from dlt_singer.source.summaries import note
 from dlt_singer.source.sync import StreamContext
 from dlt_singer.source.table import Table, file_format_of
@@ -53,6 +52,9 @@ class Extract:
         definition: The source definition.
         source: What dlt extracts; None if a resource is read without a source.
         resources: The streams that are read, with their resources.
+
+    Attributes:
+        stops: How many of its streams have ended, one right after the other.
     """
 
     def __init__(
@@ -84,13 +86,13 @@ class Extract:
         self._left: set[str] = set()
         groups = definition.spread(group_streams(self._slots.all(), self._slots.shared))
         self._sessions = {stream: session for group in groups for stream, session in self._session(group)}
-        self._parents = {id(resource._pipe.parent) for resource in _extracted(source)}  # noqa: SLF001 - no public way up
+        self._parents = {id(resource._pipe.parent) for resource in extracted(source)}  # noqa: SLF001 - no public way up
         self._known_streams = definition.known_streams() | resources.keys()
         self._shares = _shares(definition, source, resources)
         self.stops = 0
         self._progress = self._watch()
 
-    def run(self, step: HandOver) -> StreamContext:
+    def context(self, step: HandOver) -> StreamContext:
         """Return what a stream of this extract works with.
 
         Args:
@@ -100,7 +102,7 @@ class Extract:
         session = self._sessions[stream]
         resource = self._resources[stream]
         feeds_transformer = resource is not None and id(resource._pipe) in self._parents  # noqa: SLF001 - as above
-        steps = _users_steps(resource)
+        steps = users_steps(resource)
         return StreamContext(
             self._definition.stream_options(stream, resource, self._source, step.backend),
             session,
@@ -184,28 +186,6 @@ class Extract:
         return progress
 
 
-def definitions_of(source: DltSource) -> set[Definition]:
-    """Return the definitions whose streams a source holds."""
-    return {step.definition for resource in source.resources.values() for step in own_steps(resource)}
-
-
-def streams_of(source: DltSource) -> list[tuple[Definition, str, DltResource]]:
-    """Return the streams that a source would read, with their definitions and resources."""
-    resources = source.selected_resources.values()
-    return [(step.definition, step.stream, resource) for resource in resources for step in own_steps(resource)]
-
-
-def resources_of(source: DltSource, definition: Definition, streams: Collection[str]) -> list[str]:
-    """Return the names of resources that would be read and whose rows come from some streams of a definition."""
-    return [
-        name
-        for name, resource in source.selected_resources.items()
-        if any(
-            step.stream in streams and step.definition.shares_run_with(definition) for step in _root_steps(resource)
-        )
-    ]
-
-
 def join(step: HandOver) -> Extract | None:
     """Return the extract that is running, made by the first of its streams that asks.
 
@@ -226,7 +206,7 @@ def join(step: HandOver) -> Extract | None:
             turns = step.definition.turns
             if turns is not None and sum(each.reads_with(turns) for each in extracts.values()) >= turns.at_a_time:
                 return None
-            resources, definitions = _own_resources(step, source)
+            resources, definitions = read_together(step, source)
             extract = Extract(step.definition, source, resources)
             extracts |= {(id(definition), id(source)): extract for definition in definitions}
         extracts[key].enter(step)
@@ -239,7 +219,7 @@ def _shares(definition: Definition, source: DltSource | None, streams: Collectio
     Raises:
         SelectionError: dlt is told to drop or empty tables that hold rows of others, too.
     """
-    steps = (step for resource in _extracted(source) for step in own_steps(resource))
+    steps = (step for resource in extracted(source) for step in own_steps(resource))
     read = {(step.definition.tap.name, step.stream) for step in steps}
     ledger = current_extract().__dict__.setdefault(_LEDGER, Ledger())
     shares = shares_of(definition.tap, streams, read, ledger)
@@ -254,57 +234,3 @@ def _account(
 ) -> Account | None:
     """Return what the summary is made from; None if rows are only looked at."""
     return None if place is None else Account(definition, place, streams, decoders)
-
-
-def _extracted(source: DltSource | None) -> list[DltResource]:
-    return source.resources.extracted if source is not None else []
-
-
-def _own_resources(
-    asking: HandOver, source: DltSource | None
-) -> tuple[dict[str, DltResource | None], set[Definition]]:
-    """Return the streams this extract reads in one run with the one that asks, and whose they are.
-
-    Users may have renamed or wrapped the resources, or collected single ones.
-    """
-    definition = asking.definition
-    found: dict[str, DltResource | None] = {}
-    definitions = {definition}
-    if source is None:
-        return {asking.stream: None}, definitions
-    for resource in {id(each): each for each in source.resources.extracted}.values():
-        for step in own_steps(resource):
-            if definition.shares_run_with(step.definition):
-                definitions.add(step.definition)
-                other = found.setdefault(step.stream, resource)
-                if other is not resource:
-                    raise SelectionError(
-                        f"Stream '{step.stream}' is read by two resources of source '{source.name}' "
-                        f"('{other.name if other else ''}' and '{resource.name}').",
-                        "A tap can be read once per run: call singer(...) once for each.",
-                    )
-    return found, definitions
-
-
-def _users_steps(resource: DltResource | None) -> list[object]:
-    # The first is the generator.
-    steps = [] if resource is None else resource._pipe.steps[1:]  # noqa: SLF001 - as below
-    return [step for step in steps if not isinstance(step, HandOver)]
-
-
-def own_steps(resource: DltResource) -> list[HandOver]:
-    """Return our steps of a resource: one if it is a stream of a tap, whatever its name is now."""
-    return _steps(resource._pipe)  # noqa: SLF001 - as below
-
-
-def _root_steps(resource: DltResource) -> list[HandOver]:
-    """Return our steps of a resource, or of the one that its rows come from."""
-    pipe = resource._pipe  # noqa: SLF001 - as below
-    while pipe.parent is not None and not pipe.parent.is_empty:
-        pipe = pipe.parent
-    return _steps(pipe)
-
-
-def _steps(pipe: Pipe) -> list[HandOver]:
-    # dlt offers no public way to see a resource's steps.
-    return [step for step in pipe.steps if isinstance(step, HandOver)]

@@ -16,9 +16,9 @@ from dlt_singer._types import JSON
 from dlt_singer.config import partition_name
 from dlt_singer.errors import SelectionError, UnknownStreamError, did_you_mean
 from dlt_singer.source.definition import Definition, definitions
-from dlt_singer.source.extract import own_steps
 from dlt_singer.source.overlay import tap_of
 from dlt_singer.source.resource import stream_resource
+from dlt_singer.source.steps import own_steps
 
 
 def singer(  # noqa: PLR0913 - alto's arguments, and ours by keyword

@@ -13,10 +13,10 @@ import dlt
 
 from dlt_singer.errors import ReservoirError
 from dlt_singer.session.slots import Slot
-from dlt_singer.source.extract import streams_of
 from dlt_singer.source.replay_run import cursor_of
 from dlt_singer.source.shares import Piece, ReplayShare
 from dlt_singer.source.siblings import sibling
+from dlt_singer.source.steps import streams_of
 from dlt_singer.state import adopt_slots, committed_slots
 
 

@@ -12,9 +12,9 @@ from dlt.common.pipeline import LoadInfo
 from dlt.extract.source import DltSource
 
 from dlt_singer.errors import TapError, reason_of
-from dlt_singer.source.extract import definitions_of, resources_of
 from dlt_singer.source.keeping import Lost, keeping
 from dlt_singer.source.runs_table import last_trace_kept, load_runs
+from dlt_singer.source.steps import definitions_of, resources_of
 from dlt_singer.source.summaries import Loaded, collecting, complete
 from dlt_singer.source.turns import turn_of
 from dlt_singer.state import keep_committed_state

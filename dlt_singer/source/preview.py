@@ -11,7 +11,7 @@ from dlt.extract.source import DltSource
 from dlt_singer.hints import ColumnHint
 from dlt_singer.messages import Schema
 from dlt_singer.session.stream_schema import StreamSchema
-from dlt_singer.source.extract import streams_of
+from dlt_singer.source.steps import streams_of
 from dlt_singer.source.table import Table
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -102,12 +102,24 @@ def stream_resource(definition: Definition, stream: str, options: Mapping[str, A
     if backend is not None:
         check_value(backend, BACKEND, f"resource_options.{stream}.backend")
     step = HandOver(definition, stream, backend)
+    merged = {"write_disposition": OURS, "name": stream, **options}
+    merged.pop("backend", None)
+    if definition.tap.plugin.partition is not None:
+        merged.setdefault("table_name", merged["name"])
+        merged["name"] = partition_name(merged["name"], definition.tap.plugin.partition)
+    resource = dlt.resource(_reader(step), **merged)
+    resource.add_step(step)
+    return cast("DltResource", resource)
+
+
+def _reader(step: HandOver) -> Callable[[], Iterator[DataItemWithMeta | None]]:
+    """Return what reads a stream, in whichever extract it is called."""
 
     def read() -> Iterator[DataItemWithMeta | None]:
         handled = sys.exc_info()[1]
         while (extract := join(step)) is None:
             yield None
-        sync = StreamSync(extract.run(step))
+        sync = StreamSync(extract.context(step))
         try:
             for item in sync.items():
                 held = [item]
@@ -131,14 +143,7 @@ def stream_resource(definition: Definition, stream: str, options: Mapping[str, A
             finally:
                 extract.leave(step)
 
-    merged = {"write_disposition": OURS, "name": stream, **options}
-    merged.pop("backend", None)
-    if definition.tap.plugin.partition is not None:
-        merged.setdefault("table_name", merged["name"])
-        merged["name"] = partition_name(merged["name"], definition.tap.plugin.partition)
-    resource = dlt.resource(read, **merged)
-    resource.add_step(step)
-    return cast("DltResource", resource)
+    return read
 
 
 def _reason(leaving: GeneratorExit) -> BaseException | None:

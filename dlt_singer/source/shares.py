@@ -23,12 +23,12 @@ from dlt_singer.errors import SelectionError
 from dlt_singer.mirror.holdings import Holdings
 from dlt_singer.runs import divides, spread, stamp
 from dlt_singer.source.definition import Definition
-from dlt_singer.source.extract import streams_of
 from dlt_singer.source.factory import source_of
 from dlt_singer.source.replay import moment_of, reservoir
 from dlt_singer.source.replay_run import Part, part_after
 from dlt_singer.source.replaying import Portion, ReservoirDefinition
 from dlt_singer.source.siblings import sibling
+from dlt_singer.source.steps import streams_of
 
 
 @dataclass(frozen=True, slots=True)
