@@ -26,8 +26,7 @@ from dlt.common.storages import PackageStorage
 from dlt.extract.storage import ExtractorItemStorage
 
 from dlt_singer.decode.arrow_table import Tables
-from dlt_singer.hints import ColumnHint, Path
-from dlt_singer.source.nested import child_name, put_into
+from dlt_singer.source.nested import Columns, child_name, put_into
 
 ROOT_ID = "_dlt_root_id"
 PARENT_ID = "_dlt_parent_id"
@@ -98,7 +97,7 @@ class ChildFiles:
             return "its rows are told apart by their keys"
         return None
 
-    def put(self, children: Mapping[Path, Mapping[str, ColumnHint]], disposition: str) -> None:
+    def put(self, children: Columns, disposition: str) -> None:
         """Put the child tables into the schema, under the root as it will be.
 
         Args:

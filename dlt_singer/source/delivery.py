@@ -13,12 +13,15 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
+from dlt.extract.hints import HintsMeta, TResourceHints
+from dlt.extract.items import TableNameMeta
+
 from dlt_singer.decode.arrow_table import Tables
 from dlt_singer.session import Rows
 from dlt_singer.session.boundary import Mark
 from dlt_singer.session.stream_schema import StreamSchema
 from dlt_singer.source.decoding import Content
-from dlt_singer.source.table import Columns
+from dlt_singer.source.nested import Columns
 
 if TYPE_CHECKING:
     from dlt_singer.source.sync import StreamSync
@@ -112,6 +115,35 @@ class Delivery:
     def old(self) -> bool:
         """Whether it has waited long enough for more."""
         return time.monotonic() - self.since > _PATIENCE_S
+
+
+class DeliveredHints(HintsMeta):
+    """The hints of an item's table, and the delivery the item is; None if it is none."""
+
+    __slots__ = ("delivery",)
+
+    def __init__(self, hints: TResourceHints, delivery: Delivery | None) -> None:
+        super().__init__(hints, create_table_variant=True)
+        self.delivery = delivery
+
+
+class DeliveredTable(TableNameMeta):
+    """The table of an item, and the delivery the item is."""
+
+    __slots__ = ("delivery",)
+
+    def __init__(self, table_name: str, delivery: Delivery | None) -> None:
+        super().__init__(table_name)
+        self.delivery = delivery
+
+
+class Delivered:
+    """Only the delivery an item is."""
+
+    __slots__ = ("delivery",)
+
+    def __init__(self, delivery: Delivery | None) -> None:
+        self.delivery = delivery
 
 
 class Pause(Enum):

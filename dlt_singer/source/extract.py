@@ -29,6 +29,7 @@ from dlt_singer.source.running import (
     active_pipeline,
     current_extract,
     current_source,
+    file_format_of,
     goal,
     is_refreshing,
     place_of,
@@ -36,7 +37,7 @@ from dlt_singer.source.running import (
 from dlt_singer.source.steps import extracted, own_steps, read_together, users_steps
 from dlt_singer.source.summaries import note
 from dlt_singer.source.sync import StreamContext
-from dlt_singer.source.table import Table, file_format_of
+from dlt_singer.source.table import Table
 from dlt_singer.source.wide_schema import widen
 from dlt_singer.state import keep_committed_state, live_slots
 

@@ -8,8 +8,7 @@ from dlt.extract.items import DataItemWithMeta
 from dlt.extract.items_transform import ItemTransform
 
 from dlt_singer.source.definition import Definition
-from dlt_singer.source.delivery import Delivery
-from dlt_singer.source.table import Delivered, DeliveredHints, DeliveredTable
+from dlt_singer.source.delivery import Delivered, DeliveredHints, DeliveredTable
 
 
 class _Pause:
@@ -46,6 +45,6 @@ class HandOver(ItemTransform[object, dict[str, object]]):
         """Pass the item on, unless it is none."""
         if isinstance(meta, _Pause):
             return None
-        if isinstance(meta, (DeliveredHints, DeliveredTable, Delivered)) and isinstance(meta.delivery, Delivery):
+        if isinstance(meta, (DeliveredHints, DeliveredTable, Delivered)) and meta.delivery is not None:
             meta.delivery.sync.arrived(meta.delivery)
         return item

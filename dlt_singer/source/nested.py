@@ -17,6 +17,9 @@ from dlt.extract.utils import ensure_table_schema_columns
 
 from dlt_singer.hints import ColumnHint, Path
 
+Columns: TypeAlias = Mapping[Path, Mapping[str, ColumnHint]]
+"""The columns of tables, parents before their children; those of the stream's own are at `()`."""
+
 NestedHints: TypeAlias = dict[tuple[str, ...], TResourceNestedHints]
 
 _EMPTY = "_empty"
@@ -40,9 +43,7 @@ def users_columns(naming: NamingConvention, users: object, path: Path) -> Mappin
     return cast("Mapping[str, ColumnHint]", _columns(hints))
 
 
-def nested_hints(
-    naming: NamingConvention, root: str, children: Mapping[Path, Mapping[str, ColumnHint]], users: object
-) -> NestedHints:
+def nested_hints(naming: NamingConvention, root: str, children: Columns, users: object) -> NestedHints:
     """Return hints for child tables: ours, and where the user has an opinion, the user's.
 
     Args:
@@ -54,9 +55,7 @@ def nested_hints(
     merged = _normalized(naming, users)
     for path in _needed(children):
         theirs = merged.get(_fragments(naming, path), {})
-        columns: dict[str, Mapping[str, object]] = {**children[path]}
-        for name, column in _columns(theirs).items():
-            columns[name] = {**columns.get(name, {}), **column}
+        columns = overlaid(children[path], _columns(theirs))
         ours = make_nested_hints(columns=cast("TTableSchemaColumns", columns))
         # A key of the user's own makes a table that is nobody's child.
         keys = [name for name in _KEYS if theirs.get(name) or any(column.get(name) for column in columns.values())]
@@ -66,7 +65,7 @@ def nested_hints(
     return merged
 
 
-def put_into(schema: Schema, root: str, resource: str, children: Mapping[Path, Mapping[str, ColumnHint]]) -> None:
+def put_into(schema: Schema, root: str, resource: str, children: Columns) -> None:
     """Put child tables into a schema, for rows that no nested hints can come with; not under a schema contract.
 
     Args:
@@ -88,7 +87,15 @@ def put_into(schema: Schema, root: str, resource: str, children: Mapping[Path, M
         schema.update_table(table)
 
 
-def _needed(children: Mapping[Path, Mapping[str, ColumnHint]]) -> list[Path]:
+def overlaid(ours: Mapping[str, ColumnHint], users: object) -> dict[str, Mapping[str, object]]:
+    """Return our columns with the user's on top, unless these depend on the rows."""
+    merged: dict[str, Mapping[str, object]] = {**ours}
+    for name, column in (users if isinstance(users, Mapping) else {}).items():
+        merged[name] = {**merged.get(name, {}), **column}
+    return merged
+
+
+def _needed(children: Columns) -> list[Path]:
     """Return the tables that have columns, and those above them: dlt must know a parent before its child."""
     typed = [path for path, columns in children.items() if columns]
     return [path for path in children if any(path == below[: len(path)] for below in typed)]

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import cast
 
+import dlt
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.exceptions import ContextDefaultCannotBeCreated
 from dlt.common.configuration.specs.base_configuration import ContainerInjectableContext
 from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.common.pipeline import PipelineContext, StateInjectableContext, SupportsPipeline
-from dlt.common.schema.typing import TTableSchema
+from dlt.common.schema.typing import TFileFormat, TTableSchema
 from dlt.common.storages.load_package import LoadPackageStateInjectableContext
+from dlt.destinations import destination as FunctionDestination  # noqa: N812 - a class, named like its decorator
 from dlt.extract.source import DltSource, SourceInjectableContext
 
 from dlt_singer.source.keeping import keeping_of
@@ -97,3 +99,20 @@ def current_source() -> DltSource | None:
         return Container()[SourceInjectableContext].source
     except ContextDefaultCannotBeCreated:
         return None
+
+
+def file_format_of(pipeline: SupportsPipeline | None) -> TFileFormat | None:
+    """Return parquet if the pipeline's destination takes it: dlt writes it several times faster than its own."""
+    destination = None if pipeline is None else pipeline.destination
+    # A function of the user's own is promised rows, and would be given Arrow.
+    if destination is None or isinstance(destination, FunctionDestination):
+        return None
+    # Who has told dlt which format to write means it for these tables, too.
+    if dlt.config.get("normalize.loader_file_format") is not None:
+        return None
+    can = destination.capabilities()
+    formats = can.supported_loader_file_formats
+    if can.loader_file_format_selector is not None:
+        # Some take parquet only with a driver that may not be there.
+        _, formats = can.loader_file_format_selector(can.preferred_loader_file_format, formats, table_schema={})
+    return "parquet" if "parquet" in formats else None

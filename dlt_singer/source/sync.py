@@ -30,9 +30,10 @@ from dlt_singer.source import decoding
 from dlt_singer.source.account import Tally
 from dlt_singer.source.decoding import Content, Decoders, Decoding, kept, numbered
 from dlt_singer.source.delivery import Delivery, Pause, joined
+from dlt_singer.source.nested import Columns
 from dlt_singer.source.partitions import Share
 from dlt_singer.source.running import empty_before_load
-from dlt_singer.source.table import Columns, Table
+from dlt_singer.source.table import Table
 from dlt_singer.state import Slots
 from dlt_singer.tap import warn
 

@@ -8,61 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Generic, TypeAlias, TypeVar, cast
+from typing import Any, cast
 
-import dlt
 import pyarrow as pa
-from dlt.common.pipeline import SupportsPipeline
 from dlt.common.schema import Schema
 from dlt.common.schema.typing import TFileFormat, TTableSchema, TTableSchemaColumns, TWriteDisposition
 from dlt.common.schema.utils import get_nested_tables, has_table_seen_data
-from dlt.destinations import destination as FunctionDestination  # noqa: N812 - a class, named like its decorator
-from dlt.extract.hints import HintsMeta, TResourceHints, make_hints
-from dlt.extract.items import DataItemWithMeta, TableNameMeta
+from dlt.extract.hints import TResourceHints, make_hints
+from dlt.extract.items import DataItemWithMeta
 from dlt.extract.resource import DltResource
 
 from dlt_singer.decode.arrow_table import ChildTable, Tables
 from dlt_singer.hints import ColumnHint, Path
 from dlt_singer.source.arrow_items import ArrowItems, obstacles
 from dlt_singer.source.child_files import ChildFiles, Package
-from dlt_singer.source.nested import child_name, nested_hints, put_into, users_columns
-
-Columns: TypeAlias = Mapping[Path, Mapping[str, ColumnHint]]
-"""The columns of a table, at `()`, and of its child tables."""
+from dlt_singer.source.delivery import Delivered, DeliveredHints, DeliveredTable, Delivery
+from dlt_singer.source.nested import Columns, child_name, nested_hints, overlaid, put_into, users_columns
 
 OURS: Mapping[str, str] = {"disposition": "append"}
 """The disposition our resources are created with: as a mapping, so that a user's plain `append` can be told."""
-
-DeliveryT = TypeVar("DeliveryT")
-
-
-class DeliveredHints(HintsMeta, Generic[DeliveryT]):
-    """Hints on an item, and the delivery the item belongs to."""
-
-    __slots__ = ("delivery",)
-
-    def __init__(self, hints: TResourceHints, delivery: DeliveryT) -> None:
-        super().__init__(hints, create_table_variant=True)
-        self.delivery = delivery
-
-
-class DeliveredTable(TableNameMeta, Generic[DeliveryT]):
-    """The table of an item, and the delivery the item belongs to."""
-
-    __slots__ = ("delivery",)
-
-    def __init__(self, table_name: str, delivery: DeliveryT) -> None:
-        super().__init__(table_name)
-        self.delivery = delivery
-
-
-class Delivered(Generic[DeliveryT]):
-    """Only the delivery an item belongs to."""
-
-    __slots__ = ("delivery",)
-
-    def __init__(self, delivery: DeliveryT) -> None:
-        self.delivery = delivery
 
 
 class Table:
@@ -139,11 +103,8 @@ class Table:
         Raises:
             NotExact: A value does not fit the type that the user has asked for.
         """
-        users = self._resource.columns if self._resource is not None else None
-        merged: dict[str, Mapping[str, object]] = {**columns[()]}
-        for name, column in (users if isinstance(users, Mapping) else {}).items():
-            merged[name] = {**merged.get(name, {}), **column}
         assert self._arrow is not None  # noqa: S101 - there would be an obstacle
+        merged = overlaid(columns[()], self._resource.columns if self._resource is not None else None)
         children: list[ChildTable] = []
         done = [self._arrow.complete(tables.root, merged, self._normalize)]
         for child in tables.children:
@@ -157,11 +118,11 @@ class Table:
         Args:
             ours: The disposition, if the user does not say.
         """
-        users = OURS if self._resource is None else self._resource.write_disposition
         if self.arrow_obstacle or self._arrow is None or self._child_files is None:
             return self.arrow_obstacle or "there is no load package"
         if self._arrow.adds_id or self._arrow.adds_load_id:
             return "dlt adds its columns itself"
+        users = self._users_disposition
         if users != OURS and not isinstance(users, str):
             return "its disposition has options"
         return self._child_files.obstacle(self.disposition(ours))
@@ -201,20 +162,25 @@ class Table:
         return self._schema.naming.normalize_identifier(name)
 
     @property
+    def _users_disposition(self) -> object:
+        """What the user says of the disposition: `OURS` for nothing."""
+        return OURS if self._resource is None else self._resource.write_disposition
+
+    @property
     def keeps_history(self) -> bool:
         """Whether the user keeps every version of a row: a column of ours would make each run a new one."""
-        users = OURS if self._resource is None else self._resource.write_disposition
+        users = self._users_disposition
         return isinstance(users, Mapping) and users.get("strategy") == "scd2"
 
     @property
     def is_written_as_we_say(self) -> bool:
         """Whether the user leaves the disposition to us."""
-        users = OURS if self._resource is None else self._resource.write_disposition
+        users = self._users_disposition
         return users == OURS or callable(users)
 
     def disposition(self, ours: str) -> str:
         """Return how the table will be written: as the user says, else as we do."""
-        users = OURS if self._resource is None else self._resource.write_disposition
+        users = self._users_disposition
         if self.is_written_as_we_say:
             return ours
         return str(users["disposition"]) if isinstance(users, Mapping) else str(users)
@@ -243,13 +209,13 @@ class Table:
         return self._resource.nested_hints if self._resource is not None else None
 
     def item(
-        self, rows: list[dict[str, object]] | pa.Table, delivery: DeliveryT, hints: TResourceHints | None
+        self, rows: list[dict[str, object]] | pa.Table, delivery: Delivery | None, hints: TResourceHints | None
     ) -> DataItemWithMeta:
         """Return rows for dlt.
 
         Args:
             rows: The rows.
-            delivery: What the last step of the pipe gets to see.
+            delivery: The delivery they are, for the last step of the pipe; None if they are none.
             hints: From `hints`; None if dlt has them already.
         """
         if self._resource is None or self._sticks:
@@ -271,15 +237,11 @@ class Table:
         # dlt offers no public way to read a key that was applied to a resource.
         users = (self._resource._hints if self._resource is not None else None) or TResourceHints()  # noqa: SLF001
         write_disposition = users.get("write_disposition", OURS)
-        merged: dict[str, Mapping[str, object]] = {**columns[()]}
-        theirs = users.get("columns")
-        for name, column in (theirs if isinstance(theirs, Mapping) else {}).items():
-            merged[name] = {**merged.get(name, {}), **column}
         hints = make_hints(
             write_disposition=cast(
                 "TWriteDisposition", disposition if write_disposition == OURS else write_disposition
             ),
-            columns=cast("TTableSchemaColumns", merged),
+            columns=cast("TTableSchemaColumns", overlaid(columns[()], users.get("columns"))),
             primary_key=users.get("primary_key", list(primary_key)),
             file_format=cast("TFileFormat | None", users.get("file_format") or self._file_format),
             # Also where there are none: those of an earlier SCHEMA would stay.
@@ -289,7 +251,7 @@ class Table:
             hints["table_name"] = self._resource.table_name
         return hints
 
-    def _nested_hints(self, children: Mapping[Path, Mapping[str, ColumnHint]]) -> Any:  # noqa: ANN401 - dlt's dict
+    def _nested_hints(self, children: Columns) -> Any:  # noqa: ANN401 - dlt's dict
         if callable(self._nested) or self._schema is None or self._resource is None or self.name is None:
             return None
         naming = self._schema.naming
@@ -297,20 +259,3 @@ class Table:
             return nested_hints(naming, self.name, children, self._nested)
         put_into(self._schema, self.name, self._resource.name, children)
         return self._nested or {}
-
-
-def file_format_of(pipeline: SupportsPipeline | None) -> TFileFormat | None:
-    """Return parquet if the pipeline's destination takes it: dlt writes it several times faster than its own."""
-    destination = None if pipeline is None else pipeline.destination
-    # A function of the user's own is promised rows, and would be given Arrow.
-    if destination is None or isinstance(destination, FunctionDestination):
-        return None
-    # Who has told dlt which format to write means it for these tables, too.
-    if dlt.config.get("normalize.loader_file_format") is not None:
-        return None
-    can = destination.capabilities()
-    formats = can.supported_loader_file_formats
-    if can.loader_file_format_selector is not None:
-        # Some take parquet only with a driver that may not be there.
-        _, formats = can.loader_file_format_selector(can.preferred_loader_file_format, formats, table_schema={})
-    return "parquet" if "parquet" in formats else None
