@@ -68,7 +68,7 @@ def stream_asset(  # noqa: PLR0913 - two of them by keyword
     """
     tap = definition.tap
     options = {**users_mapping(tap.plugin.metadata, stream, "dagster"), **(meta or {})}
-    selection = definition.kept_selection()
+    selection = definition.catalog.kept()
     entry = selection.catalog.by_id.get(stream) if selection else None
     hints = _hints(definition, entry) if entry else None
     return StreamAsset(

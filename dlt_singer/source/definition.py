@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from dlt_singer._types import JSON
-from dlt_singer.catalog import Selection, Stream, users_keys
+from dlt_singer.catalog import Stream, users_keys
 from dlt_singer.errors import (
-    DiscoveryNeededError,
     NotSupportedError,
     SelectionError,
     UnknownStreamError,
@@ -26,8 +24,9 @@ from dlt_singer.session.stream_schema import StreamOptions
 from dlt_singer.source.keeping import keeps_completed, required
 from dlt_singer.source.mirroring import MirroredStream, Mirroring, Place, reservoir_of
 from dlt_singer.source.partitions import Turns
+from dlt_singer.source.selecting import SelectedCatalog
 from dlt_singer.source.upstream import TapUpstream
-from dlt_singer.tap import BaseCatalog, Tap, warn
+from dlt_singer.tap import Tap
 
 if TYPE_CHECKING:
     from dlt.extract.resource import DltResource
@@ -45,6 +44,9 @@ class Definition:
         refresh_catalog: Discover anew, once, even if the catalog is kept.
         shares_run: Whether streams of other such definitions of an equal tap are read in the same run.
         turns: What it has in common with other partitions of the tap that the same source reads.
+
+    Attributes:
+        catalog: The tap's catalog as selected.
     """
 
     def __init__(
@@ -53,8 +55,7 @@ class Definition:
         self.tap = tap
         self.turns = turns
         self._shares_run = shares_run
-        self._refresh_catalog = refresh_catalog
-        self._base: BaseCatalog | None = None
+        self.catalog = SelectedCatalog(tap, refresh=refresh_catalog)
 
     def shares_run_with(self, other: Definition) -> bool:
         """Return whether one run of the tap serves the streams of both."""
@@ -73,7 +74,7 @@ class Definition:
         """
         wanted = asked if asked is not None else self.tap.plugin.streams
         if not wanted:
-            selection = self.selection()
+            selection = self.catalog.selection()
             if selection is None:
                 raise UnknownStreamError(
                     f"{self.tap.name} does not say that it has discovery, so its streams are not known.",
@@ -81,7 +82,7 @@ class Definition:
                     "'capabilities: [catalog, discover, state]' if it has.",
                 )
             return selection.streams
-        kept = self.kept_selection()
+        kept = self.catalog.kept()
         for stream in wanted:
             if kept is not None and stream not in kept.catalog.by_id:
                 self._refuse_unknown(stream)
@@ -111,57 +112,11 @@ class Definition:
         Args:
             slots: What is remembered of the streams.
         """
-        self.selection()
-
-    def kept_selection(self) -> Selection | None:
-        """Return the catalog with the user's overrides and rules, if it is known without asking the tap.
-
-        Raises:
-            SelectionError: A rule cannot hold.
-        """
-        if self._base is None and not self._refresh_catalog:
-            self._base = self.tap.kept_catalog()
-        return self._selection
-
-    def selection(self) -> Selection | None:
-        """Return the same, asking the tap if need be; None for a tap that neither has nor takes a catalog.
-
-        Raises:
-            DiscoveryNeededError: The tap would have to be asked, and `discover` is off.
-            CatalogError: Discovery failed, or a rule cannot hold.
-        """
-        if self.kept_selection() is None:
-            plugin = self.tap.plugin
-            # A tap that has not declared what it can do would have to be asked that, too.
-            if not plugin.discover and (plugin.capabilities is None or self.tap.discovers):
-                raise DiscoveryNeededError(
-                    f"The catalog of {self.tap.name} is not kept in the store, and discovery is off.",
-                    f"Run: dlt-singer catalog {self.tap.name}",
-                )
-            if self.tap.discovers:
-                self._base = self.tap.discover()
-        return self._selection
-
-    @property
-    def _selection(self) -> Selection | None:
-        return None if self._base is None else self._select_once
-
-    @cached_property
-    def _select_once(self) -> Selection:
-        assert self._base is not None  # noqa: S101 - `_selection` has looked
-        selection = self.tap.select(self._base.catalog)
-        for warning in selection.warnings:
-            warn(f"{self.tap.name}: {warning}")
-        return selection
-
-    @property
-    def catalog_age(self) -> str:
-        """How old the catalog is, for a person; empty without one."""
-        return f" (catalog {self._base.age})" if self._base is not None else ""
+        self.catalog.selection()
 
     def known_streams(self) -> frozenset[str]:
         """Return every stream the tap is known to have."""
-        return frozenset(self._base.catalog.stream_ids) if self._base is not None else frozenset()
+        return self.catalog.streams
 
     def spread(self, groups: Sequence[Group]) -> list[Group]:
         """Return the runs of the tap that read some groups: several for each if it may run in parallel.
@@ -170,7 +125,7 @@ class Definition:
         """
         if self.turns is not None:
             return list(groups)
-        selection = self.selection()
+        selection = self.catalog.selection()
         by_id = {} if selection is None else selection.catalog.by_id
 
         def root_of(stream: str) -> str:
@@ -186,7 +141,7 @@ class Definition:
         """Return the stream of each name that messages may use: a catalog has an id and a name for each."""
         names: dict[str, str] = {}
         for stream in streams:
-            entry = self._entry(stream)
+            entry = self.catalog.entry(stream)
             if entry is not None:
                 names.setdefault(entry.name, stream)
         return {**names, **{stream: stream for stream in streams}}
@@ -202,7 +157,7 @@ class Definition:
             source: What dlt extracts.
             backend: How records are decoded, over what the plugin says.
         """
-        plugin, entry = self.tap.plugin, self._entry(stream)
+        plugin, entry = self.tap.plugin, self.catalog.entry(stream)
         nesting = [
             resource.max_table_nesting if resource is not None else None,
             source.max_table_nesting if source is not None else None,
@@ -257,7 +212,7 @@ class Definition:
         return Mirroring(self.tap, reservoir, streams, group.state, place)
 
     def _mirrored(self, stream: str, slot: Slot) -> MirroredStream:
-        entry = self._entry(stream)
+        entry = self.catalog.entry(stream)
         options = self.stream_options(stream, None, None)
         return MirroredStream(
             options, entry.name if entry else stream, slot, None if entry is None else entry.document
@@ -268,14 +223,10 @@ class Definition:
         properties = _overrides(self.tap.plugin.schema, stream)
         if not properties:
             return {}
-        selection = self._selection
+        selection = self.catalog.known
         mask = self.tap.masks(None if selection is None else selection.catalog).of(stream)
         masked = {} if mask is None else mask.properties({"properties": properties})["properties"]
         return {**properties, **masked} if isinstance(masked, Mapping) else properties
-
-    def _entry(self, stream: str) -> Stream | None:
-        selection = self._selection
-        return None if selection is None else selection.catalog.by_id.get(stream)
 
 
 def definitions(tap: Tap, *, refresh_catalog: bool = False) -> list[Definition]:

@@ -52,7 +52,7 @@ def tables_of(source: DltSource) -> tuple[TablePreview, ...]:
     previews = []
     for definition, stream, resource in streams_of(source):
         options = definition.stream_options(stream, resource, source)
-        selection = definition.kept_selection()
+        selection = definition.catalog.kept()
         entry = selection.catalog.by_id.get(stream) if selection else None
         schema = Schema(
             stream, msgspec.Raw(msgspec.json.encode(entry.schema if entry else {})), list(options.key_properties)

@@ -90,15 +90,15 @@ class TapUpstream:
 
     def _ancestors(self, *streams: str) -> Collection[str]:
         """Return the streams that the tap reads to get at some, as far as its catalog says."""
-        selection = self._definition.selection()
+        selection = self._definition.catalog.selection()
         return () if selection is None else selection.catalog.ancestors(streams)
 
     def _sync(self, state: JSON) -> MessageStream:
         streams = self._group.streams
-        selection = self._definition.selection()
+        selection = self._definition.catalog.selection()
         catalog = None if selection is None else self._definition.tap.narrow(selection.catalog, streams)
         shown = ", ".join(streams) if len(streams) <= _NAMED_STREAMS else f"{len(streams)} streams"
-        announce(f"{self.name}: reading {shown}{self._definition.catalog_age}")
+        announce(f"{self.name}: reading {shown}{self._definition.catalog.age}")
         run = self._definition.tap.sync(catalog, state)
         self.runs.append(run)
         return run

@@ -69,7 +69,7 @@ def write(
     refuse_whole(found)
     definition = Definition(found)
     chosen = definition.streams([streams] if isinstance(streams, str) else streams)
-    definition.selection()
+    definition.catalog.selection()
     return _Writing(definition, reservoir_to_read(definition.tap), chosen, full=full).run()
 
 
