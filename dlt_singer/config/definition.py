@@ -56,24 +56,14 @@ def define(name: str, kind: str, scope: Scope, root: Path, dotenv: Mapping[str, 
         ConfigError: A value has the wrong form, or the tap has not exactly one of `pip_url` and `command`.
     """
     project = scope.this
-    plugins = project.get(kind)
-    raw, base = inherited(name, plugins if isinstance(plugins, Mapping) else {}, kind)
+    raw, base = inherited(name, _mapping(project.get(kind)), kind)
     path = f"{kind}.{name}"
     check_name(name, f"A plugin of {kind}")
-    # A plugin's load path may be made from the project's; all its other settings see its own.
-    load_path = render(raw.get("load_path"), f"{path}.load_path", scope)
-    local = Scope(project, scope.environ, load_path)
-    raw = {**raw, "load_path": load_path}
-    spec = {key: render(value, f"{path}.{key}", local) for key, value in raw.items() if value is not None}
+    spec = _rendered(raw, path, scope)
     defaults = {key: render(project[key], key, scope) for key in FROM_PROJECT if project.get(key) is not None}
     plain = _checked({**defaults, **spec}, plugin_form(kind), path)
     _check_program(plain, kind, path)
-    if PARTITION in name:
-        raise ConfigError(
-            f"{path} has a '{PARTITION}' in its name.", "It would name a partition. Call it otherwise."
-        )
-    targets = _mapping(project.get("targets"))
-    accents = [key for key in spec if key in targets and key not in plugin_form(kind)]
+    _check_no_partition(name, path)
     shared = render(project.get("environment") or {}, "environment", scope)
     fields: dict[str, object] = {
         **_program(plain),
@@ -82,7 +72,7 @@ def define(name: str, kind: str, scope: Scope, root: Path, dotenv: Mapping[str, 
         "environment": {**dotenv, **_mapping(shared), **_mapping(spec.get("environment"))},
         "config": _mapping(spec.get("config")),
         "partitions": partitions_in(_mapping(spec.get("partitions")), f"{path}.partitions"),
-        "accents": {key: _mapping(spec[key]) for key in accents},
+        "accents": _accents(spec, _mapping(project.get("targets")), kind),
         "mask_salt": _secret({**defaults, **spec}.get("mask_salt")),
         "settings": spec,
         "unsupported": tuple(f"{path}.{key}" for key in _NOT_YET if plain.get(key)),
@@ -93,6 +83,15 @@ def define(name: str, kind: str, scope: Scope, root: Path, dotenv: Mapping[str, 
         root=root,
         **fields,  # type: ignore[arg-type]  # each value has been checked against its form
     )
+
+
+def _rendered(raw: Settings, path: str, scope: Scope) -> dict[str, Setting]:
+    """Return a plugin's settings with the values of what they refer to."""
+    # Its load path may be made from the project's; all its other settings see its own.
+    load_path = render(raw.get("load_path"), f"{path}.load_path", scope)
+    local = Scope(scope.this, scope.environ, load_path)
+    whole = {**raw, "load_path": load_path}
+    return {key: render(value, f"{path}.{key}", local) for key, value in whole.items() if value is not None}
 
 
 def _checked(spec: Settings, forms: Keys, path: str) -> dict[str, JSON]:
@@ -114,6 +113,18 @@ def _check_program(plain: Mapping[str, JSON], kind: str, path: str) -> None:
             f"{path} has neither a pip_url nor a command.",
             "Give it `pip_url: <requirement>`, or `command: [<program>, …]` for one that is there already.",
         )
+
+
+def _check_no_partition(name: str, path: str) -> None:
+    if PARTITION in name:
+        raise ConfigError(
+            f"{path} has a '{PARTITION}' in its name.", "It would name a partition. Call it otherwise."
+        )
+
+
+def _accents(spec: Settings, targets: Settings, kind: str) -> dict[str, Settings]:
+    """Return the plugin's settings for targets of the project, by target."""
+    return {key: _mapping(spec[key]) for key in spec if key in targets and key not in plugin_form(kind)}
 
 
 def _program(plain: Mapping[str, JSON]) -> dict[str, object]:

@@ -6,7 +6,8 @@ project and its kept catalogs; it starts no process, builds nothing and does not
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ from dlt_singer.dagster.translator import SingerTranslator
 from dlt_singer.errors import SelectionError
 from dlt_singer.source.definition import Definition, definitions
 from dlt_singer.source.overlay import project_of, tap_of
+from dlt_singer.tap import Tap
 
 _REFRESHES = ("drop_sources", "drop_resources", "drop_data")
 
@@ -122,45 +124,37 @@ def singer_assets(  # noqa: PLR0913 - what to load and where to, by keyword
     }
     # To define assets is no occasion to start a tap; a step may ask it what it has.
     found = tap_of(tap, env, project_dir, {**arguments, "discover": False})
-    asked = [streams] if isinstance(streams, str) else streams
-    chosen: dict[str, Definition] = {}
-    for definition in definitions(found):
-        chosen = dict.fromkeys(definition.streams(asked), definition) | chosen
     dataset = dataset_name or found.plugin.load_path or identifier(tap)
     options = resource_options or {}
     assets = [
         stream_asset(
             definition, stream, dataset, _kind(destination), table=options.get(stream, {}).get("table_name")
         )
-        for stream, definition in chosen.items()
+        for stream, definition in _streams(found, streams).items()
     ]
-    source_options = {**arguments, "env": env, "project_dir": project_dir, "resource_options": resource_options}
-    made: list[dg.AssetsDefinition] = []
-    for name, members in _steps(snake_case(pipeline_name or tap), assets, each=step == "stream"):
-        specs = _specs(members, translator or SingerTranslator())
-        load = StreamLoad(
-            tap,
-            {spec.key: asset.stream for spec, asset in specs},
-            pipeline_name=name,
-            source_name=identifier(tap) if step == "tap" else snake_case(f"{tap}_{members[0].stream}"),
-            dataset_name=dataset,
-            destination=destination,
-            pipeline_options=pipeline_options or {},
-            source_options=source_options,
-            count_rows=count_rows,
-            partitions=tuple(found.plugin.partitions),
-        )
-        made.append(_definition(load, [spec for spec, _ in specs], asset_options))
-    return made
+    whole = StreamLoad(
+        tap,
+        pipeline_name=snake_case(pipeline_name or tap),
+        source_name=identifier(tap),
+        dataset_name=dataset,
+        destination=destination,
+        pipeline_options=pipeline_options or {},
+        source_options={**arguments, "env": env, "project_dir": project_dir, "resource_options": resource_options},
+        count_rows=count_rows,
+        partitions=tuple(found.plugin.partitions),
+    )
+    steps = [(whole, assets)] if step == "tap" else [(whole.of(asset.stream), [asset]) for asset in assets]
+    translator = translator or SingerTranslator()
+    return [_definition(load, _specs(members, translator), asset_options) for load, members in steps]
 
 
-def _steps(name: str, assets: Sequence[StreamAsset], *, each: bool) -> Iterator[tuple[str, list[StreamAsset]]]:
-    """Yield pipelines by name, and what they load; two that run side by side must not share their state."""
-    if not each:
-        yield name, list(assets)
-        return
-    for asset in assets:
-        yield snake_case(f"{name}_{asset.stream}"), [asset]
+def _streams(tap: Tap, asked: Sequence[str] | None) -> dict[str, Definition]:
+    """Return the streams to define, each with the first of the tap's partitions that has it."""
+    streams = [asked] if isinstance(asked, str) else asked
+    chosen: dict[str, Definition] = {}
+    for definition in definitions(tap):
+        chosen = dict.fromkeys(definition.streams(streams), definition) | chosen
+    return chosen
 
 
 def _specs(assets: Sequence[StreamAsset], translator: SingerTranslator) -> list[tuple[dg.AssetSpec, StreamAsset]]:
@@ -178,7 +172,10 @@ def _specs(assets: Sequence[StreamAsset], translator: SingerTranslator) -> list[
     return specs
 
 
-def _definition(load: StreamLoad, specs: Sequence[dg.AssetSpec], options: Mapping[str, Any]) -> dg.AssetsDefinition:
+def _definition(
+    load: StreamLoad, members: Sequence[tuple[dg.AssetSpec, StreamAsset]], options: Mapping[str, Any]
+) -> dg.AssetsDefinition:
+    load = replace(load, streams={spec.key: asset.stream for spec, asset in members})
     refresh = dg.Field(
         dg.Noneable(dg.Enum("Refresh", [dg.EnumValue(each) for each in _REFRESHES])),
         is_required=False,
@@ -186,7 +183,6 @@ def _definition(load: StreamLoad, specs: Sequence[dg.AssetSpec], options: Mappin
         description="Start the streams again: drop their bookmarks, and their tables (drop_resources) or rows "
         "(drop_data).",
     )
-
     # With a limit of 1, two runs never load into one pipeline at the same time; a partition has one of its own.
     apart = (
         {"partitions_def": dg.StaticPartitionsDefinition(load.partitions)}
@@ -195,13 +191,13 @@ def _definition(load: StreamLoad, specs: Sequence[dg.AssetSpec], options: Mappin
     )
     arguments = {
         "name": load.pipeline_name,
-        "can_subset": len(specs) > 1,
+        "can_subset": len(members) > 1,
         "config_schema": {"refresh": refresh},
         **apart,
         **options,
     }
     # Dagster refuses the postponed annotations that `load.run` itself has.
-    return dg.multi_asset(specs=specs, **arguments)(lambda context: load.run(context))  # noqa: PLW0108
+    return dg.multi_asset(specs=[spec for spec, _ in members], **arguments)(lambda context: load.run(context))  # noqa: PLW0108
 
 
 def _kind(destination: object) -> str | None:

@@ -20,6 +20,7 @@ from dlt_singer.session import Session
 from dlt_singer.session.slots import Group, group_streams
 from dlt_singer.source.account import Account, Tally
 from dlt_singer.source.arrow_items import arrow_items, bring_json_as_text
+from dlt_singer.source.context import StreamContext
 from dlt_singer.source.decoding import Decoders
 from dlt_singer.source.definition import Definition
 from dlt_singer.source.handover import HandOver
@@ -36,7 +37,6 @@ from dlt_singer.source.running import (
 )
 from dlt_singer.source.steps import extracted, own_steps, read_together, users_steps
 from dlt_singer.source.summaries import note
-from dlt_singer.source.sync import StreamContext
 from dlt_singer.source.table import Table
 from dlt_singer.source.wide_schema import widen
 from dlt_singer.state import keep_committed_state, live_slots

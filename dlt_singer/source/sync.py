@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
@@ -21,60 +20,32 @@ from dlt_singer._types import JSON
 from dlt_singer.decode.arrow_table import Tables
 from dlt_singer.hints import TableHints
 from dlt_singer.messages import Restart, Schema
-from dlt_singer.session import END, Feed, Rows, Session
+from dlt_singer.session import END, Rows
 from dlt_singer.session.boundary import REMEMBERED_ROWS, Boundary
 from dlt_singer.session.slots import Slot, write_rest
 from dlt_singer.session.snapshot import Snapshot
-from dlt_singer.session.stream_schema import StreamOptions, StreamSchema
+from dlt_singer.session.stream_schema import StreamSchema
 from dlt_singer.source import decoding
-from dlt_singer.source.account import Tally
-from dlt_singer.source.decoding import Content, Decoders, Decoding, kept, numbered
+from dlt_singer.source.context import StreamContext
+from dlt_singer.source.decoding import Content, Decoding, kept, numbered
 from dlt_singer.source.delivery import Delivery, Pause, joined
 from dlt_singer.source.nested import Columns
-from dlt_singer.source.partitions import Share
 from dlt_singer.source.running import empty_before_load
-from dlt_singer.source.table import Table
-from dlt_singer.state import Slots
 from dlt_singer.tap import warn
 
 
-@dataclass(frozen=True, slots=True)
-class StreamContext:
-    """What a stream works with in one extract.
+class StreamSync:
+    """Reads one stream to its end, or until it is closed.
 
-    Attributes:
-        options: What is known of the stream besides its SCHEMA.
-        session: The tap's run, shared with other streams.
-        feed: The stream's own part of it.
-        slots: What is remembered between runs.
-        table: Where the rows go.
-        known_streams: Streams whose parts of a STATE are theirs and not global.
-        decoders: Those of the extract.
-        tally: Takes what the summary says of the stream.
-        share: What a partition must not do to the table; None if the tap is none.
-        counts_items: The user limits how many items there are, so none is to be larger than a batch.
+    Args:
+        context: What it works with.
     """
 
-    options: StreamOptions
-    session: Session
-    feed: Feed
-    slots: Slots
-    table: Table
-    known_streams: frozenset[str]
-    decoders: Decoders
-    tally: Tally
-    share: Share | None = None
-    counts_items: bool = False
-
-
-class StreamSync:
-    """Reads one stream to its end, or until it is closed."""
-
-    def __init__(self, run: StreamContext) -> None:
-        self._run = run
-        self._stream = run.feed.stream
-        self._slot = (run.slots.get(self._stream) or Slot()).copy()
-        run.tally.begin(self._slot, run.table.name)
+    def __init__(self, context: StreamContext) -> None:
+        self._context = context
+        self._stream = context.feed.stream
+        self._slot = (context.slots.get(self._stream) or Slot()).copy()
+        context.tally.begin(self._slot, context.table.name)
         self._version_before = self._slot.get("version")
         self._shape: StreamSchema | None = None
         self._boundary: Boundary | None = None
@@ -89,10 +60,10 @@ class StreamSync:
 
     def items(self) -> Iterator[DataItemWithMeta | None]:
         """Yield rows with their hints, None when it is another stream's turn."""
-        session, feed = self._run.session, self._run.feed
+        session, feed = self._context.session, self._context.feed
         deliveries = self._deliveries()
-        if not self._run.counts_items:
-            deliveries = joined(deliveries, self._run.decoders.hold)
+        if not self._context.counts_items:
+            deliveries = joined(deliveries, self._context.decoders.hold)
         for delivery in deliveries:
             if isinstance(delivery, Pause):
                 if delivery is Pause.FOR_OTHERS:
@@ -110,29 +81,29 @@ class StreamSync:
             self._warn_forgetful()
         if feed.schema is None:
             session.note_skipped(feed)
-            if self._run.share is not None:
-                self._run.share.skip()
+            if self._context.share is not None:
+                self._context.share.skip()
         elif not self._hints_arrived:
             yield self._empty_table(feed.schema)
 
     def arrived(self, delivery: Delivery) -> None:
         """Note that an item has passed the last step of the pipe."""
-        with self._run.session.lock:
+        with self._context.session.lock:
             self._hints_arrived = self._hints_arrived or delivery.has_hints
             tables, delivery.tables = delivery.tables, None
         if tables is not None:
-            self._run.table.write_children(tables, delivery.columns, delivery.disposition)
+            self._context.table.write_children(tables, delivery.columns, delivery.disposition)
         self.hand_over(delivery)
 
     def hand_over(self, delivery: Delivery) -> None:
         """Note that batches reached dlt; idempotent."""
         first, last = delivery.batches[0], delivery.batches[-1]
-        with self._run.session.lock:
+        with self._context.session.lock:
             if last.number <= self._handed:
                 return
             self._handed = last.number
-            self._run.session.hand_over(self._run.feed, last)
-            self._run.tally.add(delivery.rows, known=sum(mark.known for mark in delivery.marks))
+            self._context.session.hand_over(self._context.feed, last)
+            self._context.tally.add(delivery.rows, known=sum(mark.known for mark in delivery.marks))
             if self._boundary is not None:
                 self._boundary.handed(first.first, delivery.marks)
             if delivery.sequence:
@@ -141,24 +112,24 @@ class StreamSync:
 
     def close(self) -> None:
         """Read no more; what was handed over is what is remembered."""
-        with self._run.session.lock:
-            self._run.session.close_feed(self._run.feed)
-            if not self._run.session.failed:
+        with self._context.session.lock:
+            self._context.session.close_feed(self._context.feed)
+            if not self._context.session.failed:
                 self._remember()
-        self._run.table.close(failed=self._run.session.failed)
+        self._context.table.close(failed=self._context.session.failed)
         shape = self._shape
-        written_by = None if shape is None else self._run.table.disposition(self._disposition(shape))
-        self._run.tally.end(self._slot, written_by, complete=self._complete)
+        written_by = None if shape is None else self._context.table.disposition(self._disposition(shape))
+        self._context.tally.end(self._slot, written_by, complete=self._complete)
 
     def _shape_of(self, schema: Schema) -> StreamSchema:
         if self._shape is None or self._shape.schema is not schema:
             before = self._shape
-            self._shape = StreamSchema(schema, self._run.options, self._run.table.stored_columns)
+            self._shape = StreamSchema(schema, self._context.options, self._context.table.stored_columns)
             if before is not None and before.hints.primary_key != self._shape.hints.primary_key:
                 # A file of Arrow cannot change what may be null.
                 self._new_key = "its key has changed within the run"
             for warning in self._shape.hints.warnings:
-                warn(f"{self._run.session.name}: {warning}")
+                warn(f"{self._context.session.name}: {warning}")
             if self._shape.repeats_rows and self._boundary is None:
                 slot = Slot() if self._renewed() else self._slot
                 self._boundary = Boundary(slot.get("remembered"), slot.get("greatest"), self._shape.replication_key)
@@ -199,14 +170,14 @@ class StreamSync:
         if restart.committed:
             remembered, greatest = restart.remembered, cast("JSON", restart.greatest)
         else:
-            with self._run.session.lock:
+            with self._context.session.lock:
                 remembered, greatest = self._boundary.remembered(first)
         self._boundary = Boundary(remembered, greatest, shape.replication_key)
 
     def _decodings(self) -> Iterator[Decoding | Pause]:
         """Pull batches and decode them ahead."""
         waiting: deque[Decoding] = deque()
-        while (batch := self._run.session.pull(self._run.feed)) is not END:
+        while (batch := self._context.session.pull(self._context.feed)) is not END:
             if batch is not None:
                 if self._shape is not None and self._shape.schema is not batch.schema:
                     # A new SCHEMA is read in the types that the batches before it have given the table.
@@ -223,15 +194,15 @@ class StreamSync:
         yield from _emptied(waiting)
 
     def _decoding(self, batch: Rows) -> Decoding:
-        shape, table = self._shape_of(batch.schema), self._run.table
+        shape, table = self._shape_of(batch.schema), self._context.table
         few = shape.options.backend == "auto" and len(batch) < decoding.FEW_ROWS
         if few or shape.options.backend == "rows":
-            return Decoding(batch, shape, self._run.decoders, None)
+            return Decoding(batch, shape, self._context.decoders, None)
         obstacle = table.arrow_obstacle or self._new_key
         if shape.hints.children and not obstacle:
             obstacle = table.child_obstacle(self._disposition(shape)) or ""
         typed = None if obstacle else partial(table.typed, columns=_columns(shape.hints))
-        return Decoding(batch, shape, self._run.decoders, typed, obstacle or "")
+        return Decoding(batch, shape, self._context.decoders, typed, obstacle or "")
 
     def _items_of(self, delivery: Delivery) -> list[DataItemWithMeta]:
         """Return the item of a delivery, which lets its rows go; none if no row of it is new."""
@@ -251,66 +222,66 @@ class StreamSync:
             self._columns, self._hints_arrived = columns, False
         delivery.has_hints = not self._hints_arrived
         items = content.root if isinstance(content, Tables) else content
-        return self._run.table.item(items, delivery, self._hints(shape) if delivery.has_hints else None)
+        return self._context.table.item(items, delivery, self._hints(shape) if delivery.has_hints else None)
 
     def _empty_table(self, schema: Schema) -> DataItemWithMeta:
         """Make dlt create, or empty, the table of a stream that was synced and of which no row arrived."""
         shape = self._shape_of(schema)
         self._columns = self._columns_of(shape)
-        return self._run.table.item(materialize_schema_item(), None, self._hints(shape))
+        return self._context.table.item(materialize_schema_item(), None, self._hints(shape))
 
     def _columns_of(self, shape: StreamSchema) -> Columns:
-        added = self._run.table.arrow_columns if self._has_arrow else {}
+        added = self._context.table.arrow_columns if self._has_arrow else {}
         return {(): {**shape.columns(merges=self._merges(shape)), **added}, **shape.child_columns()}
 
     def _hints(self, shape: StreamSchema) -> TResourceHints:
-        if self._renewed() and shape.disposition == "merge" and self._run.table.is_written_as_we_say:
-            empty_before_load(self._run.table.filled())
-        return self._run.table.hints(self._columns, shape.hints.primary_key, self._disposition(shape))
+        if self._renewed() and shape.disposition == "merge" and self._context.table.is_written_as_we_say:
+            empty_before_load(self._context.table.filled())
+        return self._context.table.hints(self._columns, shape.hints.primary_key, self._disposition(shape))
 
     def _merges(self, shape: StreamSchema) -> bool:
-        table = self._run.table
+        table = self._context.table
         return table.disposition(self._disposition(shape)) == "merge" and not table.keeps_history
 
     def _disposition(self, shape: StreamSchema) -> str:
         replaces = shape.disposition == "replace" or self._renewed()
-        if replaces and self._run.share is not None and self._run.table.is_written_as_we_say:
-            self._run.share.replace(new_version=shape.disposition != "replace")
+        if replaces and self._context.share is not None and self._context.table.is_written_as_we_say:
+            self._context.share.replace(new_version=shape.disposition != "replace")
         # dlt's replace drops no row whose key comes again, so a table with keys is emptied and merged into.
         return "replace" if replaces and shape.disposition != "merge" else shape.disposition
 
     def _renewed(self) -> bool:
         """Whether the tap began a new table version, so that no row before it is current."""
-        version = self._run.feed.version
-        versioned = version not in (None, self._version_before) and not self._run.options.version_column
-        if self._version_before is None and self._run.share is not None:
+        version = self._context.feed.version
+        versioned = version not in (None, self._version_before) and not self._context.options.version_column
+        if self._version_before is None and self._context.share is not None:
             # The first of a partition; the table may hold rows of others.
             versioned = False
-        return versioned or self._run.feed.renewed
+        return versioned or self._context.feed.renewed
 
     def _remember(self) -> None:
         """Write the stream's slot as of the newest STATE that counts."""
-        feed, slot = self._run.feed, self._slot
+        feed, slot = self._context.feed, self._slot
         if feed.schema is None:
             return
-        snapshot, counted = self._run.session.counts(feed)
+        snapshot, counted = self._context.session.counts(feed)
         if snapshot is not None and snapshot is not self._stored:
             part = snapshot.part(self._stream)
             slot.pop("part", None)
             if part is not None:
                 slot["part"] = part
-            write_rest(slot, snapshot.rest(self._run.known_streams), self._run.slots.shared)
+            write_rest(slot, snapshot.rest(self._context.known_streams), self._context.slots.shared)
             self._stored = snapshot
         if feed.version is not None:
             slot["version"] = feed.version
         if self._boundary is not None:
             slot["remembered"], slot["greatest"] = self._boundary.remembered(counted, complete=self._complete)
-        self._run.slots.put(self._stream, slot)
+        self._context.slots.put(self._stream, slot)
 
     def _warn_forgetful(self) -> None:
         warn(
-            f"{self._run.session.name}: stream '{self._stream}' has no key, and more than {REMEMBERED_ROWS} of its "
-            "rows will come again in the next run; they will be loaded twice. Give it keys if it has any "
+            f"{self._context.session.name}: stream '{self._stream}' has no key, and more than {REMEMBERED_ROWS} of "
+            "its rows will come again in the next run; they will be loaded twice. Give it keys if it has any "
             "(`key-properties` under `metadata`)."
         )
 
