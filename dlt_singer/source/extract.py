@@ -115,13 +115,13 @@ class Extract:
                 self._file_format,
                 self._arrow,
                 feeds_transformer=feeds_transformer,
-                has_steps=any(not isinstance(step, LimitItem) for step in steps),
+                has_steps=any(not isinstance(each, LimitItem) for each in steps),
             ),
             self._known_streams,
             self._decoders,
             Tally() if self._account is None else self._account.tallies[stream],
             self._shares.get(stream),
-            counts_items=any(isinstance(step, LimitItem) for step in steps),
+            counts_items=any(isinstance(each, LimitItem) for each in steps),
         )
 
     def enter(self, step: HandOver) -> None:
