@@ -64,6 +64,9 @@ class Session:
         limits: Bounds of batches.
 
     Attributes:
+        name: The tap's.
+        feeds: What is on its way, by stream.
+        newest: The newest STATE.
         failure: What ended the run while somebody still pulled, None if nothing has.
     """
 
