@@ -14,6 +14,8 @@ from datetime import datetime, timedelta, timezone
 
 import dlt
 from dlt.extract import DltResource
+from dlt.sources.helpers.requests import Request, Response
+from dlt.sources.helpers.rest_client.paginators import PageNumberPaginator
 from dlt.sources.rest_api import rest_api_resources
 from dlt.sources.rest_api.typing import RESTAPIConfig
 
@@ -21,6 +23,38 @@ from dlt_singer.orchestra import Invocation, script
 
 TABLES = ["pipeline_runs", "task_runs", "operations"]
 LONGEST_WINDOW = timedelta(days=7)
+PAGE_SIZE = 100
+
+
+class CountedPages(PageNumberPaginator):
+    """Asks for pages until all the rows have come that the API counts; an empty page alone does not end them.
+
+    Raises:
+        ValueError: An answer has no rows or no count, or the pages end before all rows have come.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(base_page=1, total_path=None)
+        self._ids: set[object] = set()
+
+    def init_request(self, request: Request) -> None:
+        """Begin with the first page of a window."""
+        self._ids = set()
+        super().init_request(request)
+
+    def update_state(self, response: Response, data: list[dict[str, object]] | None = None) -> None:
+        """Count the rows of a page, and see whether another one is due."""
+        answer = response.json()
+        total = answer.get("total") if isinstance(answer, dict) else None
+        if not isinstance(total, int) or not isinstance(answer.get("results"), list):
+            raise ValueError(f"{response.url} answered without `results` and their `total`, so nothing is loaded.")
+        before = len(self._ids)
+        self._ids |= {row["id"] for row in data or []}
+        came = len(self._ids)
+        if came == before and came < total <= (self.current_value - 1) * PAGE_SIZE:
+            raise ValueError(f"{response.url} and those before have {came} of {total} rows, so nothing is loaded.")
+        self.current_value += 1
+        self._has_next_page = came < total
 
 
 @dlt.source(name="orchestra_metadata", section="orchestra_metadata")
@@ -54,7 +88,6 @@ def orchestra_metadata(
         memory["until"] = now.isoformat()
 
     window = {"time_from": "{resources.windows.time_from}", "time_to": "{resources.windows.time_to}"}
-    paginator = {"type": "page_number", "base_page": 1, "page_param": "page", "total_path": None}
     config: RESTAPIConfig = {
         "client": {"base_url": base_url, "auth": {"type": "bearer", "token": api_key}},
         "resource_defaults": {"primary_key": "id", "write_disposition": "merge"},
@@ -63,8 +96,8 @@ def orchestra_metadata(
                 "name": table,
                 "endpoint": {
                     "path": table,
-                    "params": {**window, "page_size": 100},
-                    "paginator": paginator,  # type: ignore[typeddict-item]  # it knows them by their type
+                    "params": {**window, "page_size": PAGE_SIZE},
+                    "paginator": CountedPages(),
                     "data_selector": "results",
                 },
             }

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,15 +23,28 @@ SCRIPT = Path(__file__).parents[2] / "pipelines" / "orchestra_metadata_pipeline.
 KEY = "key-of-the-workspace"
 NOW = datetime.now(timezone.utc)
 TABLES = ("pipeline_runs", "task_runs", "operations")
+# dlt waits for seconds before it asks again, unless the API says for how long.
+HASTE = {"RUNTIME__REQUEST_BACKOFF_FACTOR": "0.01"}
 
 
 @dataclass
 class MetadataApi:
-    """The API: pages of what was created in a window of at most seven days."""
+    """The API: pages of what was created in a window of at most seven days.
+
+    Attributes:
+        refusals: Statuses and `Retry-After` of the next answers, before it answers well again.
+        empty_page: A page that has no rows; those that follow have them.
+        spoils: What it makes of a good answer.
+        times: When it was asked.
+    """
 
     url: str = ""
     rows: dict[str, list[dict[str, object]]] = field(default_factory=lambda: {table: [] for table in TABLES})
     asked: list[tuple[str, datetime, datetime]] = field(default_factory=list)
+    refusals: list[tuple[int, str]] = field(default_factory=list)
+    empty_page: int = 0
+    spoils: Callable[[dict[str, object]], object] = lambda answer: answer
+    times: list[float] = field(default_factory=list)
 
     def add(self, table: str, number: int, *, days_ago: float, status: str = "SUCCEEDED") -> None:
         created = (NOW - timedelta(days=days_ago)).isoformat()
@@ -54,8 +68,9 @@ class MetadataApi:
         if page == 1:
             self.asked.append((table, start, end))
         found = [row for row in self.rows[table] if start <= datetime.fromisoformat(str(row["createdAt"])) <= end]
-        results = found[(page - 1) * size : page * size]
-        return 200, {"page": page, "pageSize": size, "total": len(found), "results": results}
+        filled = page - 1 if 0 < self.empty_page < page else page
+        results = [] if page == self.empty_page else found[(filled - 1) * size : filled * size]
+        return 200, self.spoils({"page": page, "pageSize": size, "total": len(found), "results": results})
 
 
 @pytest.fixture
@@ -65,8 +80,12 @@ def api(worker: Worker) -> Iterator[MetadataApi]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            status, body = served.answer(self.headers["Authorization"], self.path)
+            served.times.append(time.monotonic())
+            refused = served.refusals.pop(0) if served.refusals else None
+            status, body = (refused[0], {}) if refused else served.answer(self.headers["Authorization"], self.path)
             self.send_response(status)
+            if refused and refused[1]:
+                self.send_header("Retry-After", refused[1])
             self.send_header("Content-Type", "application/json")
             self.end_headers()
             self.wfile.write(json.dumps(body).encode())
@@ -151,3 +170,74 @@ def test_no_key_is_a_mistake_that_is_named(worker: Worker, api: MetadataApi) -> 
 
     assert done.returncode == 2
     assert "api_key" in done.stderr
+
+
+def test_an_api_that_is_busy_now_and_then_is_asked_again_when_it_says(worker: Worker, api: MetadataApi) -> None:
+    for number in range(130):
+        api.add("task_runs", number, days_ago=6 - number / 100)
+    api.refusals = [(429, "1"), (503, ""), (500, "")]
+
+    done = worker.load("--streams=task_runs", script=f"pipelines/{SCRIPT.name}", **HASTE)
+
+    assert done.returncode == 0, done.stderr
+    assert len(ids(worker, "task_runs")) == 130
+    assert api.times[1] - api.times[0] >= 1
+
+
+def test_an_api_that_stays_down_fails_the_script_and_the_next_load_has_all(
+    worker: Worker, api: MetadataApi
+) -> None:
+    api.add("pipeline_runs", 1, days_ago=1)
+    api.add("operations", 1, days_ago=1)
+    api.refusals = [(503, "")] * 100
+
+    down = worker.load(script=f"pipelines/{SCRIPT.name}", **HASTE)
+    api.refusals = []
+    up = worker.load(script=f"pipelines/{SCRIPT.name}")
+
+    assert down.returncode == 1
+    assert "503" in down.stderr
+    assert up.returncode == 0, up.stderr
+    assert ids(worker, "pipeline_runs") == ["pipeline_runs-1"]
+    assert ids(worker, "operations") == ["operations-1"]
+
+
+@pytest.mark.parametrize("page", [1, 2], ids=["the first", "one in the middle"])
+def test_an_empty_page_does_not_end_a_window(worker: Worker, api: MetadataApi, page: int) -> None:
+    for number in range(230):
+        api.add("task_runs", number, days_ago=13 - number / 20)
+    api.empty_page = page
+
+    done = worker.load(
+        "--streams=task_runs",
+        script=f"pipelines/{SCRIPT.name}",
+        SOURCES__ORCHESTRA_METADATA__START_DATE=(NOW - timedelta(days=13.5)).isoformat(),
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert len(api.asked) == 2
+    assert len(ids(worker, "task_runs")) == 230
+
+
+SPOILED: dict[str, tuple[Callable[[dict[str, object]], object], str]] = {
+    "no rows": (lambda answer: {"message": "try again"}, "without `results`"),
+    "null for rows": (lambda answer: {**answer, "results": None}, "without `results`"),
+    "no count": (lambda answer: {"results": answer["results"]}, "`total`"),
+    "fewer rows than counted": (lambda answer: {**answer, "total": 131}, "130 of 131 rows"),
+    "the same page again and again": (lambda answer: {**answer, "results": [{"id": 1}]}, "1 of 130 rows"),
+}
+
+
+@pytest.mark.parametrize(("spoils", "reason"), SPOILED.values(), ids=SPOILED)
+def test_an_answer_that_is_not_whole_fails_the_script_and_nothing_is_loaded(
+    worker: Worker, api: MetadataApi, spoils: Callable[[dict[str, object]], object], reason: str
+) -> None:
+    for number in range(130):
+        api.add("task_runs", number, days_ago=6 - number / 100)
+    api.spoils = spoils
+
+    done = worker.load("--streams=task_runs", script=f"pipelines/{SCRIPT.name}")
+
+    assert done.returncode == 1
+    assert reason in done.stderr
+    assert not (worker.root / "orchestra_metadata_task_runs.duckdb").exists()
