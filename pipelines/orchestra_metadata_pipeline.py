@@ -47,7 +47,8 @@ class CountedPages(PageNumberPaginator):
         answer = response.json()
         total = answer.get("total") if isinstance(answer, dict) else None
         if not isinstance(total, int) or not isinstance(answer.get("results"), list):
-            raise ValueError(f"{response.url} answered without `results` and their `total`, so nothing is loaded.")
+            error = f"{response.url} answered without `results` and their `total`, so nothing is loaded."
+            raise ValueError(error)  # noqa: TRY004 - it is the answer's value, not one of ours
         before = len(self._ids)
         self._ids |= {row["id"] for row in data or []}
         came = len(self._ids)
@@ -91,7 +92,7 @@ def orchestra_metadata(
     config: RESTAPIConfig = {
         "client": {"base_url": base_url, "auth": {"type": "bearer", "token": api_key}},
         "resource_defaults": {"primary_key": "id", "write_disposition": "merge"},
-        "resources": [
+        "resources": [  # type: ignore[typeddict-item]  # a factory of a resource will do
             {
                 "name": table,
                 "endpoint": {

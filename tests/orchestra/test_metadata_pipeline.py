@@ -220,7 +220,7 @@ def test_an_empty_page_does_not_end_a_window(worker: Worker, api: MetadataApi, p
 
 
 SPOILED: dict[str, tuple[Callable[[dict[str, object]], object], str]] = {
-    "no rows": (lambda answer: {"message": "try again"}, "without `results`"),
+    "no rows": (lambda _: {"message": "try again"}, "without `results`"),
     "null for rows": (lambda answer: {**answer, "results": None}, "without `results`"),
     "no count": (lambda answer: {"results": answer["results"]}, "`total`"),
     "fewer rows than counted": (lambda answer: {**answer, "total": 131}, "130 of 131 rows"),
