@@ -76,6 +76,7 @@ drills: $(VENV)/.test ## Let everything go wrong around runs, kill them two hund
 	$(BIN)/python -m tests.drills.shares
 	CONFORMANCE="every way" $(BIN)/python -m pytest tests/conformance
 	MACHINES_STREAMS=8 $(BIN)/python -m pytest tests/dagster/test_many_machines.py
+	AIRFLOW_ENDS=1 $(BIN)/python -m pytest tests/airflow
 
 .PHONY: soak
 soak: $(VENV)/.test ## Run on end for an hour, with faults, and see that nothing is lost and nothing grows

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -18,10 +19,13 @@ import pytest
 import uv
 
 from dlt_singer.pex.pip_settings import uv_variables
+from dlt_singer.testing import DEAF, HANG, ORPHAN, STDERR, FakeTap, Step, Table, record, state
+from tests.flows.test_termination import descendants, wait_until
 
 REPOSITORY = Path(__file__).parents[2]
 DAGS = REPOSITORY / "examples" / "airflow" / "dags"
 SESSION = Path(__file__).with_name("airflow_session.py")
+RUNNER = Path(__file__).with_name("runner.py")
 # The first twice: its second run starts on a disk without the first one's state.
 RUNS = ("carbon_intensity", "carbon_intensity", "carbon_intensity_serialize", "carbon_intensity_parallel")
 BROKEN = "carbon_intensity!"
@@ -40,6 +44,7 @@ class Session:
     """What Airflow made of the example."""
 
     root: Path
+    environ: dict[str, str]
     report: dict[str, Any]
     log: str
 
@@ -131,7 +136,7 @@ def session(airflow: Path, tmp_path_factory: pytest.TempPathFactory) -> Session:
         env=environ, cwd=root, capture_output=True, text=True, timeout=400, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
-    return Session(root, json.loads(done.stdout.splitlines()[-1]), done.stdout + done.stderr)
+    return Session(root, environ, json.loads(done.stdout.splitlines()[-1]), done.stdout + done.stderr)
 
 
 def test_parsing_starts_nothing_and_takes_a_moment(session: Session) -> None:
@@ -181,3 +186,49 @@ def test_each_partition_is_tasks_of_its_own_and_one_that_fails_fails_alone(sessi
     rows = [(account, number) for account, ids in sorted(CLICKS.items()) for number in ids]
     assert session.ask("SELECT account, id FROM ads.clicks ORDER BY 1, 2") == rows
     assert session.ask("SELECT account, id FROM ads.views ORDER BY 1, 2") == rows
+
+
+@pytest.mark.skipif("AIRFLOW_ENDS" not in os.environ, reason="make drills says AIRFLOW_ENDS=1")
+def test_a_task_that_is_killed_or_takes_too_long_leaves_no_process_and_no_row(
+    session: Session, airflow: Path, tmp_path: Path
+) -> None:
+    users = Table("users", [{"id": 1}, {"id": 2}], {"id": "integer"}, ["id"], "id")
+    said: list[Step | Table] = [users, record("users", id=3), state({"bookmarks": {"users": {"value": 3}}})]
+    tap = FakeTap(tmp_path).emits(DEAF, *said, ORPHAN(), ORPHAN(own_session=True), STDERR("all said"), HANG)
+    (tmp_path / "dags").mkdir()
+    file = shutil.copy(RUNNER, tmp_path / "dags")
+    environ = {
+        **session.environ,
+        "AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path / "dags"),
+        "ENDS_PROJECT_DIR": str(tmp_path),
+        "TMPDIR": str(tmp_path / "runs"),
+    }
+    codes = []
+    with subprocess.Popen(
+        [airflow / "python", file], env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as runner:
+        assert runner.stdin is not None
+        assert runner.stdout is not None
+        for limit, kills in ((60, True), (4, False), (60, False)):
+            runner.stdin.write(f"{limit}\n")
+            runner.stdin.flush()
+            task = int(runner.stdout.readline())
+            if kills:
+                wait_until(lambda: "all said" in logged(tmp_path), 60)
+                # Airflow asks first, which its Python tasks do not hear, and kills five seconds later.
+                os.kill(task, signal.SIGTERM)
+                os.kill(task, signal.SIGKILL)
+            codes.append(int(runner.stdout.readline()))
+            wait_until(lambda: not descendants(tmp_path), 5)
+            if not kills:
+                tap.emits(users)
+        runner.stdin.close()
+
+    assert codes == [-signal.SIGKILL, 1, 0]
+    assert not any("state" in call for call in tap.syncs)
+    assert session.ask("SELECT id FROM ends.users ORDER BY 1") == [(1,), (2,)]
+
+
+def logged(project: Path) -> str:
+    """Return what the taps of a project have said on stderr."""
+    return "".join(log.read_text() for log in (project / ".alto" / "logs").rglob("*.log"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import dlt_singer
-from dlt_singer.testing import HANG, ORPHAN, STDERR, FakeTap, Table, record, state
+from dlt_singer.testing import HANG, ORPHAN, STDERR, FakeTap, Step, Table, record, state
 from tests.dagster.conftest import Dagster
 from tests.flows.test_termination import descendants, wait_until
 
@@ -44,7 +44,7 @@ USERS = Table("users", [{"id": 1}, {"id": 2}], {"id": "integer"}, ["id"], "id")
 def test_a_step_that_is_terminated_leaves_no_process_and_no_row(
     tap: FakeTap, dagster: Dagster, tmp_path: Path, signal: str
 ) -> None:
-    said = [USERS, record("users", id=3), state({"bookmarks": {"users": {"value": 3}}})]
+    said: list[Step | Table] = [USERS, record("users", id=3), state({"bookmarks": {"users": {"value": 3}}})]
     tap.emits(*said, ORPHAN(), ORPHAN(own_session=True), STDERR("all said"), HANG)
     dlt_singer.discover("tap-fake", project_dir=tap.project_dir)
 
