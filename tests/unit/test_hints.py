@@ -230,6 +230,28 @@ def test_a_branch_of_a_union_says_its_type_in_any_way(branch: JSON) -> None:
 
 
 @pytest.mark.parametrize(
+    ("schema", "kind"),
+    [
+        ({"anyOf": [{"type": "integer"}], "allOf": [{"anyOf": [{"type": "number"}]}]}, "double"),
+        ({"oneOf": [{"type": "integer"}], "allOf": [{"oneOf": [{"type": "number"}]}]}, "double"),
+        ({"type": "string", "anyOf": [{"format": "date-time"}, {"type": "null"}]}, "timestamp"),
+        ({"anyOf": [{"type": "integer"}, {"type": "string", "format": "singer.decimal"}]}, "decimal"),
+    ],
+    ids=["of anyOf in allOf", "of oneOf in allOf", "inherited by branches", "of decimals"],
+)
+def test_the_branches_of_a_union_are_joined(schema: JSONObject, kind: str) -> None:
+    assert data_type(schema) == kind
+
+
+def test_a_type_for_sql_keeps_the_description() -> None:
+    schema: JSONObject = {"type": "number", "x-sql-datatype": "NUMERIC(10,2)", "description": "What was paid."}
+
+    column = hints_of({"value": schema}).columns["value"]
+
+    assert (column["data_type"], column["description"]) == ("decimal", "What was paid.")
+
+
+@pytest.mark.parametrize(
     ("items", "kind", "columns"),
     [
         ({"type": "integer"}, "values", ["value"]),
