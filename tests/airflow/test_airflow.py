@@ -139,9 +139,9 @@ def session(airflow: Path, tmp_path_factory: pytest.TempPathFactory) -> Session:
     return Session(root, environ, json.loads(done.stdout.splitlines()[-1]), done.stdout + done.stderr)
 
 
-def test_parsing_starts_nothing_and_takes_a_moment(session: Session) -> None:
+def test_parsing_a_file_starts_nothing_and_takes_a_moment(session: Session) -> None:
     assert [start for start in session.report["started"] if start["ours"]] == []
-    assert session.report["parse_s"] <= 0.2
+    assert max(session.report["parse_s"].values()) <= 0.2, session.report["parse_s"]
 
 
 def test_the_dags_are_one_task_a_chain_and_tasks_side_by_side(session: Session) -> None:

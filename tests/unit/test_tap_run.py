@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dlt_singer.errors import ProcessError, TapExitError, TapProtocolError, TapTimeoutError
+from dlt_singer.errors import MessageError, ProcessError, TapExitError, TapProtocolError, TapTimeoutError
 from dlt_singer.messages import Idle, Message, Records, State
 from dlt_singer.process import Command, GuardedProcess
 from dlt_singer.tap.log import StderrLog
@@ -98,13 +98,15 @@ PARTS = st.sampled_from([
 
 
 @given(st.lists(PARTS, max_size=12).map(b"".join), st.lists(st.integers(0, 200), max_size=8))
+@example(record(1) + record(1) + b"\n", [len(record(1))])
 def test_any_output_is_messages_or_refused_at_a_line_of_it_however_it_is_cut(
     output: bytes, cuts: list[int]
 ) -> None:
     def said(chunks: Sequence[bytes]) -> object:
         try:
+            # Records are decoded when they are looked at, and refused then.
             return lines_of(list(run_of(chunks)))
-        except TapProtocolError as err:
+        except (TapProtocolError, MessageError) as err:
             return err.reason
 
     at = sorted(min(cut, len(output)) for cut in cuts)
