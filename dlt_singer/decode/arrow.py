@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dlt_singer.hints import Path, TableHints
 
 _RECORD: Final = "record"
+_AROUND: Final = ("type", "stream", "time_extracted")
 _MENTIONED: Final = re.compile(r"Column\(/(?:record/)?([^)]*)\)")
 
 
@@ -54,10 +55,13 @@ class ArrowDecoder:
         if unwanted and not (self.obstacle or any(map(unnameable, [*_names(hints), tuple(unwanted)]))):
             self._json_and_unwanted = JsonColumns(hints, texts, unwanted)
         plain = [(path[-1], kind) for table in self._table.below() for path, kind in table.plain.items()]
-        self._decimals = Decimals([(name, kind) for name, kind in plain if pa.types.is_decimal(kind)])
+        decimals = [(name, kind) for name, kind in plain if pa.types.is_decimal(kind)]
+        self._decimals = Decimals(decimals)
         self._schema = pa.schema(self._table.fields)
-        self._line = [pa.field(_RECORD, pa.struct(self._table.fields)), pa.field("time_extracted", pa.string())]
-        self._knows_envelope = True
+        self._record = pa.schema([pa.field(_RECORD, pa.struct(self._table.fields))])
+        self._line = pa.schema([*self._record, *(pa.field(name, pa.string()) for name in _AROUND)])
+        # What is called like a decimal must be one.
+        self._knows_envelope = not {_RECORD, *_AROUND}.intersection(name for name, _ in decimals)
 
     def decode(self, pieces: Sequence[Records]) -> Tables:
         """Return one row for each record, in order; the columns in the order of the hints.
@@ -97,11 +101,11 @@ class ArrowDecoder:
         if self._json and all(piece.head != b"" for piece in pieces):
             # What is around the records was looked at together with the json columns.
             text = b"\n".join([piece.text for piece in pieces])
-            return self._parsed(text, rows, pa.schema(self._line[:1]))[_RECORD], text
-        enveloped = _enveloped(pieces) if self._knows_envelope else None
-        if enveloped is not None:
+            return self._parsed(text, rows, self._record)[_RECORD], text
+        if self._knows_envelope and all(piece.head for piece in pieces):
+            text = b"\n".join([piece.text for piece in pieces])
             try:
-                return self._parsed(enveloped, rows, pa.schema(self._line))[_RECORD], enveloped
+                return self._parsed(text, rows, self._line)[_RECORD], text
             except NotExact:
                 # The records may be clean, and only what is around them unknown.
                 record, bare = self._read_bare(pieces, rows)
@@ -152,13 +156,3 @@ def _obstacles(table: ArrowTable, unwanted: Collection[str]) -> Iterator[str]:
 def _names(hints: TableHints) -> Iterator[Path]:
     for table in (hints, *(child for _, child in hints.descendants())):
         yield from (*table.paths, *table.children)
-
-
-def _enveloped(pieces: Sequence[Records]) -> bytes | None:
-    """Return the lines with a short head, None if they do not all begin alike."""
-    head = pieces[0].head
-    if not head or any(piece.head != head for piece in pieces):
-        return None
-    # Behind a line end, because a record may hold what looks like a head.
-    text = b"".join([part for piece in pieces for part in (b"\n", piece.text)])
-    return text.replace(b"\n" + head, b'\n{"record":')

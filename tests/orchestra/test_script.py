@@ -26,7 +26,7 @@ def test_a_load_ends_with_zero_and_prints_what_was_loaded(tap: FakeTap, worker: 
 
     assert done.returncode == 0, done.stderr
     assert "1 load package(s) were loaded to destination duckdb and into dataset raw" in done.stdout
-    assert worker.ask("SELECT id FROM raw.users") == [(1,), (2,)]
+    assert worker.ask("SELECT id FROM raw.users ORDER BY id") == [(1,), (2,)]
 
 
 def test_a_failing_tap_ends_the_script_with_one_and_its_reason_comes_last(tap: FakeTap, worker: Worker) -> None:
@@ -125,7 +125,7 @@ def test_streams_load_into_the_same_place_and_keep_bookmarks_of_their_own(tap: F
     states = [sync.get("state") or None for sync in tap.syncs]
     whole = {"bookmarks": {"users": {"value": 1}, "groups": {"value": 1}}}
     assert states == [None, None, {"bookmarks": {"users": {"value": 2}}}, whole]
-    assert worker.ask("SELECT id FROM raw.users") == [(1,), (2,)]
+    assert worker.ask("SELECT id FROM raw.users ORDER BY id") == [(1,), (2,)]
     assert not (worker.root / "fake_users.duckdb").exists()
 
 

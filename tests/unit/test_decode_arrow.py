@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -94,6 +95,17 @@ def test_what_taps_usually_say_is_never_left_to_rows(said: Said) -> None:
     table = _from_arrow(shape, batch)
 
     assert table["t"].num_rows == len(said.lines)
+
+
+@pytest.mark.parametrize("name", ["type", "stream", "record", "time_extracted"])
+def test_a_decimal_may_be_called_like_a_part_of_the_message_around_it(name: str) -> None:
+    schema: JSONObject = {"properties": {name: {"type": "number", "multipleOf": 0.01}}}
+    line = b'{"type": "RECORD", "stream": "s", "record": {"%s": 1.10}}' % name.encode()
+    shape, batch = _given(Said(schema, [line], bare=False, nesting=0, deselected=(), keys=()))
+    assert shape is not None
+    assert batch is not None
+
+    assert _from_arrow(shape, batch)["t"][name].to_pylist() == [Decimal("1.10")]
 
 
 def test_no_bytes_crash_the_process(tmp_path: Path) -> None:
