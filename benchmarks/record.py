@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from benchmarks import machine
 from benchmarks.figures import Figure, Measurement
 from benchmarks.workloads import WORKLOADS
+
+_PARTS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +62,22 @@ def updated(path: Path, results: Mapping[str, Mapping[str, Figure]], rounds: int
 
 
 def days_and_machines(entries: Iterable[Entry]) -> str:
-    """Return when and on what, each once."""
-    return "; ".join(dict.fromkeys(f"{each.day}, {each.machine}" for each in entries))
+    """Return when and on what, each machine with its days."""
+    days: dict[str, set[str]] = {}
+    for each in entries:
+        days.setdefault(each.machine, set()).add(each.day)
+    return "; ".join(f"{' and '.join(sorted(when))}, {where}" for where, when in days.items())
 
 
 def _short(figure: Figure) -> Figure:
-    return replace(figure, measurements=[replace(each, memory=_by_second(each)) for each in figure.measurements])
+    return replace(figure, measurements=[replace(each, memory=_by_part(each)) for each in figure.measurements])
 
 
-def _by_second(measurement: Measurement) -> tuple[tuple[float, int], ...]:
-    """Return the most memory in each second."""
-    most: dict[int, int] = {}
+def _by_part(measurement: Measurement) -> tuple[tuple[float, int], ...]:
+    """Return the most memory in each part of the time, and what was held at its end."""
+    end = measurement.memory[-1][0] if measurement.memory else 0.0
+    most: dict[float, int] = {}
     for moment, held in measurement.memory:
-        most[int(moment)] = max(held, most.get(int(moment), 0))
-    return tuple((float(second), held) for second, held in most.items())
+        part = round(int(_PARTS * moment / end) * end / _PARTS, 6) if end else moment
+        most[part] = max(held, most.get(part, 0))
+    return tuple(most.items())

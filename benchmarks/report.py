@@ -121,7 +121,7 @@ def show(entries: Mapping[str, Entry], root: Path) -> None:
     _fill(root / "docs" / "benchmarks.md", f"{table}\n\n{pages}\n\n### Who is measured\n\n{says}")
     judged = [goal.judge(results.get(key, {})) for key in WORKLOADS for goal in WORKLOADS[key].goals]
     reached, left_out = (sum(each.reached.startswith(word) for each in judged) for word in ("yes", "not"))
-    goals = f"Of {len(judged)} goals {reached} are reached, {left_out} were not measured."
+    goals = f"Of {len(judged)} goals {reached} are reached{f', {left_out} were not measured' if left_out else ''}."
     short = record.days_and_machines(entries.values())
     picture = "![Seconds by workload and loader](docs/benchmarks.svg)"
     _fill(root / "README.md", f"{picture}\n\n{short}. {goals}\n\n{beside_table(results)}")

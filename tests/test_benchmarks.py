@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from benchmarks import checksums, goals, plot, records, report
+from benchmarks import checksums, goals, plot, record, records, report
 from benchmarks.__main__ import main
 from benchmarks.figures import Figure, Measurement
 from benchmarks.job import Job
@@ -143,6 +143,25 @@ def test_figures_of_whole_runs_are_written_between_marks_beside_those_of_other_w
     for partial in (replace(plan, share=0.5), replace(plan, rounds=3)):
         with pytest.raises(SystemExit, match="Only runs of all rows"):
             report.write(results, partial, tmp_path)
+
+
+def test_a_machine_is_named_once_with_the_days_it_was_measured_on() -> None:
+    entries = [record.Entry("c", day, where, "v", 5, {}) for day, where in (("2", "A"), ("1", "B"), ("1", "A"))]
+
+    assert record.days_and_machines(entries) == "1 and 2, A; 1, B"
+
+
+def test_the_memory_over_time_is_kept_in_few_points_with_its_peaks(tmp_path: Path) -> None:
+    held = [(n / 10, 1000 if n == 777 else n) for n in range(1001)]
+    figures = {OURS: Figure(OURS, 1, [Measurement(seconds=100.0, memory=tuple(held))])}
+
+    kept = record.updated(tmp_path / "figures.json", {"W5": figures}, 5, "c")["W5"].figures[OURS]
+
+    (memory,) = (each.memory for each in kept.measurements)
+    assert len(memory) == 21
+    assert max(memory, key=lambda point: point[1]) == (75.0, 1000)
+    assert memory[-1] == (100.0, 1000)
+    assert kept.memory_growth == figures[OURS].memory_growth
 
 
 def test_the_picture_is_an_svg_with_a_bar_for_each_valid_figure() -> None:
