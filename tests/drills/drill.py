@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import re
 import shutil
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -100,6 +101,7 @@ def perform(drills: Iterable[Drill], directory: Path, seed: int, rounds: int | N
 
 def _perform(result: Result, places: Stores, directory: Path, seed: int, rounds: int) -> None:
     drill, dice, happened = result.drill, random.Random(seed), Counter[str]()
+    print(f"{drill.name}, store {drill.store}: {rounds} rounds", file=sys.stderr, flush=True)  # noqa: T201
     if reason := drill.needs():
         result.notes.append(f"skipped: {reason}")
         return
