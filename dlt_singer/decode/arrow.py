@@ -60,7 +60,7 @@ class ArrowDecoder:
         self._schema = pa.schema(self._table.fields)
         self._record = pa.schema([pa.field(_RECORD, pa.struct(self._table.fields))])
         self._line = pa.schema([*self._record, *(pa.field(name, pa.string()) for name in _AROUND)])
-        # What is called like a decimal must be one.
+        # Decimals are looked for by name in the text, so nothing around a record may have the name of one.
         self._knows_envelope = not {_RECORD, *_AROUND}.intersection(name for name, _ in decimals)
 
     def decode(self, pieces: Sequence[Records]) -> Tables:

@@ -87,7 +87,7 @@ def test_a_step_that_is_killed_is_done_again_on_another_disk_and_every_row_is_th
     assert len(list((tmp_path / "disks").iterdir())) == 2
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(60 + 30 * STREAMS)
 @pytest.mark.skipif(not STREAMS, reason="make drills says MACHINES_STREAMS=8")
 def test_dagsters_processes_make_up_for_a_killed_one_and_build_the_tap_once(
     environment: Path, variables: dict[str, str], bucket: Bucket, workers: dict[str, str], tmp_path: Path
