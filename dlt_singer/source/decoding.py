@@ -25,7 +25,7 @@ from dlt_singer.session.stream_schema import SEQUENCE, StreamSchema, with_column
 FEW_ROWS = 10
 """A batch of fewer is not worth a file of its own: a tap with thousands of streams would pay for them."""
 _THREADS: Final = 2
-_AHEAD: Final = 6
+_AHEAD: Final = 4
 _HELD_BYTES: Final = 96 << 20
 
 Content: TypeAlias = Tables | list[dict[str, object]]
