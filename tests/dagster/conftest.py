@@ -22,7 +22,8 @@ from dlt_singer.testing import FakeTap
 
 ROOT = Path(__file__).parents[2]
 STAGE = Path(__file__).with_name("stage.py")
-EXTRAS = "dagster,duckdb,s3"
+# What a measurement of the tests needs is there, too.
+EXTRAS = "coverage,dagster,duckdb,s3"
 
 Dagster = Callable[..., Any]
 
