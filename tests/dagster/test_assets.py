@@ -328,6 +328,32 @@ def test_two_taps_that_would_be_one_asset_are_told_apart_by_name(tap: FakeTap, d
     assert "load_path" in result
 
 
+def test_two_streams_that_would_be_one_asset_are_told_by_name(tap: FakeTap, dagster: Dagster) -> None:
+    taps = {"tap-odd": {"command": ["tap-of-none"], "streams": ["a.b", "a_b"]}}
+    (tap.project_dir / "alto.local.json").write_text(json.dumps({"default": {"taps": taps}}))
+
+    result = dagster("""
+        from dlt_singer.dagster import singer_definitions
+        try:
+            singer_definitions(["tap-odd"], dataset_name="raw")
+        except Exception as error:
+            result = str(error)
+    """)
+
+    assert "Streams 'a.b' and 'a_b' of tap-odd would both be the asset raw/a_b" in result
+    assert "'a_b': {\"table_name\"" in result
+
+
+def test_a_load_that_fails_fails_the_step_with_dlts_own_error(project: FakeTap, dagster: Dagster) -> None:
+    nowhere = {"DESTINATION__DUCKDB__CREDENTIALS": "duckdb:////dev/null/nowhere.duckdb"}
+
+    result = dagster(DEFINE + "result = materialize(define(), 'raw/users')", **nowhere)
+
+    assert (result["success"], result["assets"]) == (False, {})
+    assert result["failures"] == [{"description": None, "metadata": {}}]
+    assert project.syncs == []
+
+
 def test_a_translator_of_ones_own_changes_what_it_likes(project: FakeTap, dagster: Dagster) -> None:
     result = dagster(
         DEFINE
