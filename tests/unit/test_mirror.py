@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import itertools
 import json
+import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,8 +19,9 @@ from dlt_singer.errors import DamagedReservoirError, StorageError
 from dlt_singer.messages import ActivateVersion, Cutter, Idle, Message, Record, Records, Schema, State, parse_line
 from dlt_singer.mirror import Extent, Limits, Recorder, Reservoir, compact, replay_files, replay_stream
 from dlt_singer.mirror.folder import folder_name
+from dlt_singer.mirror.index import Index, write_index
 from dlt_singer.mirror.lines import schema_id
-from dlt_singer.mirror.reading import messages_in
+from dlt_singer.mirror.reading import Ahead, messages_in, texts
 from dlt_singer.mirror.writer import Writer
 from dlt_singer.runs import Checkpoint, Manifest, RunStart, StreamStart
 from dlt_singer.storage import Store
@@ -235,6 +238,39 @@ def test_a_checkpoint_is_made_once_the_oldest_message_has_waited_long_enough(res
     assert (len(before), len(reservoir.survey().files)) == (0, 1)
 
 
+def test_a_file_is_closed_at_its_size_however_short_the_lines_are(reservoir: Reservoir) -> None:
+    # What gzip cannot make small.
+    lines = [Records.bare("users", [b'{"id":"%s"}' % os.urandom(50_000).hex().encode()]) for _ in range(6)]
+
+    manifest = mirrored(reservoir, schema("users"), *lines, limits=Limits(file_bytes=50_000))
+
+    assert [file.records for file in manifest.files] == [3, 3]
+
+
+def test_a_mirror_that_was_never_begun_ends_without_a_trace(reservoir: Reservoir) -> None:
+    recorder = Recorder(reservoir, begin())
+
+    recorder.close()
+
+    assert not recorder.is_stored
+    assert reservoir.survey().sizes == {}
+
+
+def test_a_run_whose_files_are_gone_before_they_could_be_moved_fails(reservoir: Reservoir, tmp_path: Path) -> None:
+    # Behind this one alto would not look at a file of today.
+    write_index(reservoir, Index({"users": ("users/x/20990101000000000000.singer.gz",)}))
+    recorder = Recorder(reservoir, begin())
+    list(recorder.record([schema("users"), record("users", 1)]))
+    recorder.close()
+    (path,) = (tmp_path / "reservoir/default/tap-x/users").rglob("*.gz")
+    path.unlink()
+
+    with pytest.raises(DamagedReservoirError, match=f"{path.name} is gone before its run ended"):
+        recorder.finish({"users": 1}, {})
+
+    assert reservoir.survey().manifests() == {}
+
+
 def test_a_run_that_dies_leaves_what_it_had_and_no_manifest(reservoir: Reservoir) -> None:
     recorder = Recorder(reservoir, begin())
     messages = recorder.record([schema("users"), record("users", 1), state({"at": 1}), record("users", 2)])
@@ -288,14 +324,54 @@ def test_what_a_run_has_taken_over_comes_before_what_the_tap_sends(reservoir: Re
     assert manifest.streams["users"].complete
 
 
-def test_of_a_stream_that_was_limited_only_what_was_handed_over_comes_back(reservoir: Reservoir) -> None:
-    recorder = Recorder(reservoir, begin())
-    list(recorder.record([schema("users"), record("users", 1, 2, 3)]))
+def test_a_table_version_that_a_run_has_taken_over_is_part_of_it(reservoir: Reservoir) -> None:
+    writer = writer_of(reservoir, begin("dead"))
+    messages = [schema("users"), ActivateVersion("users", 4), record("users", 1, version=4)]
+    for message in (*messages, state({"at": 1})):
+        writer.take(message)
+    writer.checkpoint()
+    (dead,) = reservoir.survey().unfinished()
+    assert dead.newest is not None
+    recorder = Recorder(reservoir, msgspec.structs.replace(begin("r2"), taken=dead.newest))
+    for message in messages:
+        recorder.took_over(message)
 
-    manifest = recorder.finish({"users": 2}, {})
+    list(recorder.record([state({"at": 1})]))
+    manifest = recorder.finish({"users": 1}, {})
+
+    assert manifest.streams["users"].complete
+    assert manifest.streams["users"].versions == (4,)
+    assert said(replayed(reservoir, manifest)) == said(iter(messages))
+
+
+def test_of_a_run_that_died_nothing_is_read_behind_what_was_taken(reservoir: Reservoir) -> None:
+    writer = writer_of(reservoir, begin("dead"))
+    for message in (schema("users"), record("users", 1, 2), state({}), ActivateVersion("users", 4)):
+        writer.take(message)
+    writer.checkpoint()
+    (dead,) = reservoir.survey().unfinished()
+
+    found = list(replay_files(reservoir, dead.files({"users": 2})))
+
+    assert [type(message).__name__ for message in found] == ["Schema", "Records"]
+
+
+@pytest.mark.parametrize("handed", [2, 3], ids=["within a run of rows", "up to the end of one"])
+def test_of_a_stream_that_was_limited_only_what_was_handed_over_comes_back(
+    reservoir: Reservoir, handed: int
+) -> None:
+    recorder = Recorder(reservoir, begin())
+    list(
+        recorder.record(
+            [schema("users"), record("users", 1, 2, 3), ActivateVersion("users", 4), record("users", 5)]
+        )
+    )
+
+    manifest = recorder.finish({"users": handed}, {})
 
     assert not manifest.streams["users"].complete
-    assert said(replayed(reservoir, manifest))["users"][1:] == record("users", 1, 2).lines
+    found = said(replayed(reservoir, manifest))["users"]
+    assert [line for line in found if isinstance(line, bytes)] == record("users", *range(1, handed + 1)).lines
 
 
 def test_an_empty_stream_has_its_schema_and_no_file(reservoir: Reservoir) -> None:
@@ -317,7 +393,7 @@ def test_records_that_came_without_a_message_keep_their_table_version(reservoir:
 
 
 def test_rows_of_a_stream_nobody_loads_are_not_stored(reservoir: Reservoir) -> None:
-    manifest = mirrored(reservoir, schema("parents"), record("parents", 1))
+    manifest = mirrored(reservoir, schema("parents"), record("parents", 1), ActivateVersion("parents", 1))
 
     assert (manifest.files, manifest.streams) == ((), {})
 
@@ -400,6 +476,59 @@ def test_a_file_of_several_gzip_members_with_doubled_line_ends_is_read_as_alto_w
     found = said(replay_files(reservoir, [theirs], Extent()))
 
     assert found["users"][1:] == record("users", 1, 1).lines
+
+
+def test_a_file_of_alto_s_that_is_cut_off_gives_no_row(reservoir: Reservoir) -> None:
+    manifest = mirrored(reservoir, schema("users"), record("users", 1))
+    (ours,) = manifest.files
+    data = reservoir.store.read(reservoir.key(ours.path)) or b""
+    reservoir.store.write(reservoir.key(ours.path), data[:-9])
+    theirs = msgspec.structs.replace(ours, bytes=len(data) - 9, sha256="")
+    found: list[Message] = []
+
+    with pytest.raises(DamagedReservoirError, match=f"{ours.path} is cut off"):
+        found.extend(replay_files(reservoir, [theirs]))
+
+    assert found == []
+
+
+def test_a_record_of_a_run_that_goes_while_it_is_looked_for_is_named(reservoir: Reservoir, tmp_path: Path) -> None:
+    mirrored(reservoir, schema("users"))
+    survey = reservoir.survey()
+    (tmp_path / "reservoir/default/tap-x/_runs/r1/final.json").unlink()
+
+    found = survey.manifests()
+
+    assert found == {}
+    assert survey.damaged["_runs/r1/final.json"].reason == "_runs/r1/final.json is gone."
+
+
+@given(st.lists(st.text("ab", min_size=1)), st.integers(1, 9), st.booleans())
+def test_lines_are_whole_wherever_a_file_is_cut_and_however_it_ends(
+    lines: list[str], size: int, ended: bool
+) -> None:  # noqa: FBT001 - a case
+    whole = "\n".join([*lines, ""] if ended else lines).encode()
+
+    found = b"\n".join(texts(whole[at : at + size] for at in range(0, len(whole), size)))
+
+    assert found.decode().split() == lines
+
+
+def test_who_stops_reading_ends_what_reads_ahead() -> None:
+    ended = threading.Event()
+
+    def numbers() -> Iterator[int]:
+        try:
+            yield from itertools.count()
+        finally:
+            ended.set()
+
+    reader = iter(Ahead(numbers))
+    first = [next(reader), next(reader)]
+    reader.close()  # type: ignore[attr-defined]  # it is a generator
+
+    assert first == [0, 1]
+    assert ended.wait(30)
 
 
 def test_folders_of_streams_never_collide() -> None:

@@ -11,11 +11,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from dlt_singer.errors import ReservoirError
-from dlt_singer.messages import Message, Records, Schema, State
+from dlt_singer.errors import DamagedReservoirError, ReservoirError
+from dlt_singer.messages import ActivateVersion, Message, Records, Schema, State
 from dlt_singer.mirror import Limits, Recorder, Reservoir, compact, prune, rebuild, replay_stream, verify
 from dlt_singer.mirror.holdings import Holdings
-from dlt_singer.mirror.index import read_index
+from dlt_singer.mirror.index import Index, read_index, write_index
 from dlt_singer.mirror.writer import Writer
 from dlt_singer.runs import Manifest, RunStart, StreamStart
 from dlt_singer.storage import Store
@@ -69,6 +69,16 @@ def rows(reservoir: Reservoir, *manifests: Manifest) -> list[bytes]:
     return [bytes(raw) for message in messages if isinstance(message, Records) for raw in message.raws]
 
 
+def die(reservoir: Reservoir) -> None:
+    """Leave what a run leaves that was killed."""
+    start = msgspec.structs.replace(begin(2, "r1"), run="r2-dead")
+    reservoir.put(start)
+    writer = Writer(reservoir, start, Limits())
+    for message in said(2):
+        writer.take(message)
+    writer.checkpoint()
+
+
 def newest(reservoir: Reservoir) -> list[Manifest]:
     return sorted(reservoir.survey().manifests().values(), key=lambda run: run.run)
 
@@ -104,6 +114,47 @@ def test_verification_names_everything_that_is_wrong(
     assert "not what was written" in problems[two].what
     assert "newer version" in problems["_runs/r3/final.json"].what
     assert problems["users/notes.txt"].harmless
+
+
+def test_a_table_version_is_one_of_the_messages_that_were_written(reservoir: Reservoir) -> None:
+    recorder = Recorder(reservoir, begin(1, None))
+    list(recorder.record([*said(1), ActivateVersion("users", 1)]))
+    recorder.finish(dict.fromkeys(STREAMS, 3), {})
+
+    assert verify(reservoir) == []
+
+
+def test_a_file_that_holds_more_or_less_than_was_written_is_named(
+    reservoir: Reservoir, three: list[Manifest]
+) -> None:
+    first, *others = three[0].files
+    noted = msgspec.structs.replace(first, messages=5, records=4)
+    reservoir.put(msgspec.structs.replace(three[0], generation=2, files=(noted, *others)))
+
+    (problem,) = verify(reservoir)
+
+    assert problem.path == first.path
+    assert problem.what == "It holds 3 messages and 3 records; 5 and 4 were written."
+
+
+def test_files_of_alto_that_its_index_names_and_nobody_finds_are_named(
+    reservoir: Reservoir, three: list[Manifest]
+) -> None:
+    theirs = "users/x/20200101000000000000.singer.gz"
+    write_index(reservoir, Index({"users": (theirs,)}))
+
+    (problem,) = verify(reservoir)
+
+    assert problem.path == theirs
+    assert problem.what == "alto's index names it for stream 'users', and it is missing."
+    assert not problem.harmless
+
+
+def test_what_a_run_that_died_has_stored_is_no_leftover_as_the_next_may_take_it_over(reservoir: Reservoir) -> None:
+    die(reservoir)
+
+    assert len(reservoir.survey().files) == 2
+    assert verify(reservoir) == []
 
 
 def test_after_a_compaction_all_rows_are_there_in_fewer_objects(
@@ -157,6 +208,32 @@ def test_large_files_are_left_alone_and_a_second_compaction_finds_nothing(
     assert compact(reservoir, object_bytes=size).before == 0
     assert compact(reservoir).before == 6
     assert compact(reservoir).before == 0
+
+
+def test_no_object_gets_larger_than_it_may(reservoir: Reservoir, three: list[Manifest]) -> None:
+    before, size = rows(reservoir, *three), max(file.bytes for run in three for file in run.files)
+
+    done = compact(reservoir, object_bytes=2 * size + 1)
+
+    runs = newest(reservoir)
+    paths = {file.path for run in runs for file in run.files}
+    assert (done.before, done.after) == (4, 2)
+    assert sorted(reservoir.survey().sizes[path] <= 2 * size for path in paths) == [True] * 4
+    assert rows(reservoir, *runs) == before
+
+
+def test_a_compaction_puts_nothing_together_with_a_file_that_is_damaged(
+    reservoir: Reservoir, three: list[Manifest], folder: Path
+) -> None:
+    damaged = three[1].files_of("users")[0].path
+    (folder / damaged).write_bytes(b"something else")
+
+    with pytest.raises(DamagedReservoirError) as caught:
+        compact(reservoir)
+
+    assert caught.value.path == damaged
+    assert "is not what was written there" in caught.value.reason
+    assert newest(reservoir) == three
 
 
 def test_what_was_put_together_before_is_put_together_with_what_came_since(
@@ -235,12 +312,7 @@ def test_pruning_keeps_what_somebody_has_not_loaded(reservoir: Reservoir, three:
 def test_pruning_removes_what_crashes_have_left_once_it_is_old(
     reservoir: Reservoir, three: list[Manifest], folder: Path
 ) -> None:
-    start = msgspec.structs.replace(begin(2, "r1"), run="r2-dead")
-    reservoir.put(start)
-    writer = Writer(reservoir, start, Limits())
-    for message in said(2):
-        writer.take(message)
-    writer.checkpoint()
+    die(reservoir)
     young = prune(reservoir)
     _age(folder)
 
@@ -277,6 +349,19 @@ def test_an_index_is_rebuilt_from_runs_that_count_and_files_of_alto(
     assert index.theirs() == {"users": ("users/x/20200101000000000000.singer.gz",)}
     assert superseded.files_of("users")[0].path not in index.files["users"]
     assert len(index.files["users"]) == 5
+
+
+def test_of_alto_s_files_those_that_are_gone_leave_the_index_when_it_is_rebuilt(
+    reservoir: Reservoir, three: list[Manifest]
+) -> None:
+    theirs = [f"users/x/2020010{day}000000000000.singer.gz" for day in (1, 2)]
+    reservoir.store.write(reservoir.key(theirs[1]), b"")
+    write_index(reservoir, Index({"users": tuple(theirs)}, version=7))
+
+    index = rebuild(reservoir)
+
+    assert index.theirs() == {"users": (theirs[1],)}
+    assert (len(index.files["users"]), len(index.files["stock"]), index.version) == (4, 3, 7)
 
 
 def test_an_index_that_somebody_else_has_locked_is_not_rebuilt(

@@ -54,6 +54,7 @@ def test_a_tap_that_keeps_all_rules_has_no_complaint() -> None:
         ([record(id=1)], 0, "schema", "fault", "RECORD before SCHEMA: users (1x)"),
         ([schema(), record(at=None)], 0, "keys", "fault", "users.id (1x)"),
         ([schema(key_properties=["uuid"])], 0, "keys", "fault", "key 'uuid' is no property"),
+        ([schema(bookmark_properties=["seen"])], 0, "values", "warning", "replication key 'seen' is no property"),
         ([schema(), record(id="x")], 0, "values", "warning", "users.id: a string where integer is declared (1x)"),
         ([schema(), record(id=1, x=1)], 0, "properties", "warning", "users.x (1x)"),
         ([schema(bookmark_properties=["at"]), record(id=1)], 0, "state", "warning", "No STATE"),
@@ -69,7 +70,7 @@ def test_a_tap_that_keeps_all_rules_has_no_complaint() -> None:
     ],
     ids=[
         "noise", "broken message", "record before schema", "record without key", "key that is no property",
-        "misfit",
+        "replication key that is no property", "misfit",
         "unknown property", "no state", "state of wrong shape", "state too early", "no bookmark", "out of order",
         "exit code", "ended early",
     ],
@@ -81,6 +82,29 @@ def test_a_rule_that_is_broken_is_named(
 
     assert found[rule][0] == level
     assert text in found[rule][1]
+
+
+def test_empty_lines_and_other_messages_break_no_rule() -> None:
+    version = {"type": "ACTIVATE_VERSION", "stream": "users", "version": 1}
+
+    found = judged("", schema(), "  ", version, record(id=1), state({}))
+
+    assert {level for level, _ in found.values()} == {"ok"}
+
+
+def test_a_stream_that_comes_in_files_counts_as_one_that_came() -> None:
+    batch = {"type": "BATCH", "stream": "users", "encoding": {"format": "jsonl"}, "manifest": ["file:///a"]}
+
+    found = judged(schema(), batch, state({}))
+
+    assert found["schema"] == ("ok", "SCHEMA comes before RECORD, in 1 stream.")
+
+
+def test_bookmarks_of_a_tap_that_was_ended_early_are_not_judged() -> None:
+    found = judged(schema(bookmark_properties=["at"]), record(id=1, at="2024"), state({}), code=None)
+
+    assert found["state"] == ("ok", "1 STATE so far.")
+    assert "bookmarks" not in found
 
 
 def test_messages_may_name_a_stream_by_its_id() -> None:
@@ -129,6 +153,7 @@ def test_a_catalog_is_judged_too() -> None:
         ("2024-01-01", {"type": "string", "format": "date"}),
         ("x", {"anyOf": [{"type": "null"}, {"type": "string"}]}),
         ({"a": [1]}, {"properties": {"a": {"items": {"type": "integer"}}}}),
+        ({"a": None}, {"required": ["a"]}),
         ("x", {}),
         ("x", True),
     ],
