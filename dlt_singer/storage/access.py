@@ -5,7 +5,6 @@ In: pieces of work on fsspec's file system; each may be done more than once. Out
 
 from __future__ import annotations
 
-import itertools
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -67,7 +66,9 @@ class Access:
         """
         self.check(key)
         started = time.monotonic()
-        for number in itertools.count(1):
+        number = 0
+        while True:
+            number += 1
             try:
                 fs = self._opened()
                 return work(fs, f"{self.root}/{key}" if key else self.root or "/")
@@ -81,7 +82,6 @@ class Access:
                     error, cause = explained(err, attempt, self._url, self._options, tries)
                     raise error from cause
             time.sleep(pause_s)
-        raise AssertionError  # The count has no end.
 
     def _opened(self) -> AbstractFileSystem:
         # Connections do not survive a fork.

@@ -84,6 +84,22 @@ def test_a_run_that_fails_keeps_it_too(project: Path, pipeline: dlt.Pipeline) ->
     assert kept(project) == {"refresh_token": "token-2", "expires_in": 60}
 
 
+@pytest.mark.parametrize(
+    "left", ["json.dumps(config, indent=2)", "'[1]'", "'{'"], ids=["the same", "no object", "no JSON"]
+)
+def test_a_tap_that_leaves_nothing_new_in_its_file_changes_nothing(
+    project: Path, pipeline: dlt.Pipeline, caplog: pytest.LogCaptureFixture, left: str
+) -> None:
+    written = 'json.dumps({**config, "refresh_token": f"token-{number}", "expires_in": 60})'
+    (project / "tap.py").write_text(ROTATING.replace(written, left))
+
+    pipeline.run(singer("tap-x", project_dir=project))
+
+    assert tokens(project) == ["token-0", "token-0"]
+    assert not (project / "alto.secrets.yaml").exists()
+    assert "has changed" not in caplog.text
+
+
 def test_what_else_stands_in_the_file_stays(project: Path, pipeline: dlt.Pipeline) -> None:
     file = project / "alto.secrets.yaml"
     before = (

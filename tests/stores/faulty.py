@@ -11,7 +11,11 @@ from itertools import count
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
-Fault: TypeAlias = Literal["none", "busy", "forbidden", "hang up", "answer lost", "cut short", "silent", "slow"]
+Fault: TypeAlias = Literal[
+    "none", "busy", "forbidden", "conflict", "not implemented",
+    "hang up", "answer lost", "cut short", "silent", "slow",
+]  # fmt: skip
+_STATUS = {"busy": 503, "forbidden": 403, "conflict": 409, "not implemented": 501}
 _SLOW_S = 0.3
 _OWN = frozenset({"connection", "transfer-encoding", "content-length"})
 
@@ -34,8 +38,8 @@ def faulty_proxy(endpoint: str, fault_of: Callable[[int], Fault]) -> Iterator[st
             if fault == "silent":
                 over.wait()
                 return
-            if fault in ("busy", "forbidden"):
-                self.send_error(503 if fault == "busy" else 403)
+            if fault in _STATUS:
+                self.send_error(_STATUS[fault])
                 return
             over.wait(_SLOW_S if fault == "slow" else 0)
             status, headers, answer = self.asked(body)

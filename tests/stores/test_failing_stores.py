@@ -67,6 +67,20 @@ def test_whoever_creates_an_object_is_told_so_even_if_the_answer_is_lost(bucket:
         assert not store.create("lock", b"another's")
 
 
+def test_of_two_who_create_an_object_at_once_the_one_that_is_refused_has_not_created_it(bucket: Bucket) -> None:
+    with failing(bucket, lambda number: "conflict" if number == 1 else "none") as store:
+        assert not store.create("lock", b"mine")
+
+
+def test_a_store_that_knows_no_conditions_is_looked_into_before_an_object_is_created(bucket: Bucket) -> None:
+    # These are the requests with a condition; behind the first one it looks, which takes two, and writes.
+    with failing(bucket, lambda number: "not implemented" if number in {1, 5} else "none") as store:
+        created = [store.create("lock", b"first"), store.create("lock", b"second")]
+
+        assert created == [True, False]
+        assert store.read("lock") == b"first"
+
+
 @pytest.mark.parametrize("action", ACTIONS)
 def test_a_store_that_cannot_be_reached_is_an_error_that_names_it_and_not_its_credentials(action: str) -> None:
     options = {"key": "AKIDEXAMPLE", "secret": "s3cr3t-k3y", "endpoint_url": "http://127.0.0.1:9"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -91,6 +92,18 @@ def test_whoever_has_lost_it_does_not_take_it_from_the_next(store: Store) -> Non
         store.write(KEY, b'{"owner": "machine-b:1:x", "beats": 1}')
 
     assert store.read(KEY) == b'{"owner": "machine-b:1:x", "beats": 1}'
+
+
+def test_whoever_has_lost_it_beats_no_more(tmp_path: Path) -> None:
+    store, before = Store(tmp_path), set(threading.enumerate())
+
+    with leased(store, KEY, expiry_s=0.2):
+        (beating,) = set(threading.enumerate()) - before
+        store.write(KEY, b'{"owner": "machine-b:1:x", "beats": 1}')
+        beating.join(30)
+
+        assert not beating.is_alive()
+        assert store.read(KEY) == b'{"owner": "machine-b:1:x", "beats": 1}'
 
 
 def test_a_store_that_refuses_is_an_error_and_the_work_is_not_begun(bucket: Bucket) -> None:

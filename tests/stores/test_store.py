@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import subprocess
@@ -20,7 +21,10 @@ from hypothesis import strategies as st
 
 from dlt_singer.errors import StorageError
 from dlt_singer.storage import Store, redact_url
+from dlt_singer.storage.listing import Entry
 from tests.stores.conftest import Bucket
+
+NOON = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
 
 
 @pytest.fixture(params=["plain path", "file URL", "another file system", "S3"])
@@ -101,6 +105,23 @@ def test_a_listing_has_sizes_and_times(store: Store) -> None:
     assert all(entry.modified_at is not None and entry.modified_at > before for entry in entries)
 
 
+@pytest.mark.parametrize(
+    ("info", "modified_at"),
+    [
+        ({"modified": "2026-01-31T12:00:00Z"}, NOON),
+        ({"updated": "2026-01-31T13:00:00+01:00"}, NOON),
+        ({"mtime": NOON.timestamp()}, NOON),
+        ({"LastModified": NOON.replace(tzinfo=None)}, NOON),
+        ({"modified": "this morning"}, None),
+        ({"modified": ["2026"]}, None),
+        ({}, None),
+    ],
+    ids=["text", "text of another zone", "seconds", "a time without a zone", "words", "something else", "nothing"],
+)
+def test_a_time_is_told_in_whatever_form_a_driver_has_it(info: dict[str, object], modified_at: object) -> None:
+    assert Entry.of("a", {"size": 1, **info}) == Entry("a", 1, modified_at)  # type: ignore[arg-type]  # a case
+
+
 def test_the_size_of_an_object_is_told_and_a_folder_has_none(store: Store) -> None:
     store.write("a/b", b"123")
     store.write("empty", b"")
@@ -127,6 +148,37 @@ def test_an_object_is_created_only_if_there_is_none(store: Store) -> None:
 
     assert created == [True, False]
     assert store.read("locks/a") == b"first"
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP, errno.ENOSYS], ids=errno.errorcode.get)
+def test_where_files_cannot_have_two_names_one_is_created_only_if_there_is_none_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", refuse)
+    store = Store(tmp_path)
+
+    created = [store.create("lock", b"first"), store.create("lock", b"second")]
+
+    assert created == [True, False]
+    assert store.read("lock") == b"first"
+    assert store.list() == ["lock"]
+
+
+def test_a_name_that_a_file_cannot_have_is_an_error_and_not_an_object_that_is_there(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"Cannot create .*File name too long"):
+        Store(tmp_path).create("a" * 300, b"")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_listed_is_no_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "round").symlink_to("round")
+
+    with pytest.raises(StorageError, match="symbolic links"):
+        Store(tmp_path).list("round/")
 
 
 def test_of_many_who_create_at_once_one_succeeds(store: Store) -> None:
@@ -161,6 +213,17 @@ def test_a_large_object_is_written_and_read_as_files_are(store: Store) -> None:
 
     assert (head, tail) == (b"\x00" * 5, b"\x18" * 3)
     assert whole == hashlib.sha256(b"".join(blocks)).digest()
+
+
+@pytest.mark.parametrize("other", [None, b"short"], ids=["removed", "replaced by a shorter one"])
+def test_an_object_that_goes_while_it_is_read_is_an_error(store: Store, other: bytes | None) -> None:
+    store.write("a", b"much longer")
+
+    with store.reading("a") as file:
+        assert file is not None
+        store.delete("a") if other is None else store.write("a", other)
+        with pytest.raises(StorageError, match=r"'a' in .* was replaced or removed while it was read"):
+            file.read()
 
 
 def test_reading_a_missing_object_as_a_file_gives_none(store: Store) -> None:

@@ -326,7 +326,7 @@ def test_what_a_run_has_taken_over_comes_before_what_the_tap_sends(reservoir: Re
 
 def test_a_table_version_that_a_run_has_taken_over_is_part_of_it(reservoir: Reservoir) -> None:
     writer = writer_of(reservoir, begin("dead"))
-    messages = [schema("users"), ActivateVersion("users", 4), record("users", 1, version=4)]
+    messages: list[Message] = [schema("users"), ActivateVersion("users", 4), record("users", 1, version=4)]
     for message in (*messages, state({"at": 1})):
         writer.take(message)
     writer.checkpoint()
@@ -503,11 +503,9 @@ def test_a_record_of_a_run_that_goes_while_it_is_looked_for_is_named(reservoir: 
     assert survey.damaged["_runs/r1/final.json"].reason == "_runs/r1/final.json is gone."
 
 
-@given(st.lists(st.text("ab", min_size=1)), st.integers(1, 9), st.booleans())
-def test_lines_are_whole_wherever_a_file_is_cut_and_however_it_ends(
-    lines: list[str], size: int, ended: bool
-) -> None:  # noqa: FBT001 - a case
-    whole = "\n".join([*lines, ""] if ended else lines).encode()
+@given(st.lists(st.text("ab", min_size=1)), st.integers(1, 9), st.sampled_from(["", "\n", "\n\n"]))
+def test_lines_are_whole_wherever_a_file_is_cut_and_however_it_ends(lines: list[str], size: int, end: str) -> None:
+    whole = ("\n".join(lines) + end).encode()
 
     found = b"\n".join(texts(whole[at : at + size] for at in range(0, len(whole), size)))
 
