@@ -107,7 +107,7 @@ class HelpfulParser(argparse.ArgumentParser):
         yield from _block("Options", [(shown(action), action.help or "") for action in specific], width)
         if self.sections:
             yield from _block("Options of every command", [(shown(a), a.help or "") for a in general], width)
-        elif general:
+        else:
             names = ", ".join(action.option_strings[0] for action in general)
             yield from ["", *textwrap.wrap(f"Options of every command: {names}.", width)]
         if command.examples:

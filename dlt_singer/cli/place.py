@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dlt_singer.tap import Tap
 
 _GLOB = frozenset("*?[")
+_PLACES = ("DLT_DATA_DIR", "DLT_LOCAL_DIR")
 
 
 def enter(arguments: argparse.Namespace) -> None:
@@ -188,13 +189,16 @@ def _has_destination(pipeline_name: str) -> bool:
 
 
 def _point_dlt_to(project_file: Path) -> None:
-    """Let dlt find the project's `.dlt` from a directory below; a project with `data_dir` sees to it itself."""
+    """Let dlt find the project's `.dlt` from a directory below.
+
+    A project with `data_dir` sees to it itself, but where a variable of dlt's says another place.
+    """
     from dlt_singer.config import read_data_dir
 
     root, here = project_file.parent, Path.cwd()
     if here == root or "dlt" in sys.modules or (here / ".dlt").is_dir() or not (root / ".dlt").is_dir():
         return
-    if read_data_dir(project_file) is None:
+    if any(place in os.environ for place in _PLACES) or read_data_dir(project_file) is None:
         os.environ.setdefault("DLT_PROJECT_DIR", str(root))
 
 

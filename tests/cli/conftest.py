@@ -45,6 +45,13 @@ class Said:
 Cli = Callable[..., Said]
 
 
+class Terminal(io.StringIO):
+    """A stream that somebody sits at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 @pytest.fixture(autouse=True)
 def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Work in the test's directory, at 80 columns."""
@@ -60,14 +67,21 @@ def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 @pytest.fixture
 def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """Return a function that runs a command as a script would: with no terminal, and nothing on stdin."""
+    """Return a function that runs a command as a script would: with no terminal, and nothing on stdin.
 
-    def run(*words: str, stdin: str = "") -> Said:
+    With `answers` somebody is there, and types them.
+    """
+
+    def run(*words: str, stdin: str = "", answers: str | None = None) -> Said:
         capsys.readouterr()
-        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
-        code = main(words)
+        screen = Terminal()
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdin", io.StringIO(stdin) if answers is None else Terminal(answers))
+            if answers is not None:
+                patch.setattr(sys, "stdout", screen)
+            code = main(words)
         captured = capsys.readouterr()
-        return Said(code, captured.out, captured.err)
+        return Said(code, captured.out + screen.getvalue(), captured.err)
 
     return run
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from dlt_singer.storage import Store
 from dlt_singer.testing import CRASH, NOISE, FakeTap, record
 from tests.cli.conftest import LOGS, USERS, Cli
 
@@ -165,6 +166,79 @@ def test_doctor_finds_a_dlt_that_is_too_old(tap: FakeTap, cli: Cli, monkeypatch:
 
     assert "dlt 1.2.0 is not" in said.out
     assert said.code == 1
+
+
+def test_doctor_warns_of_a_sqlglot_that_dlt_cannot_read_with(
+    tap: FakeTap, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, installed = metadata.version, {"sqlglot": "30.1.0"}
+    monkeypatch.setattr(metadata, "version", lambda name: installed.get(name) or real(name))
+
+    warned = cli("doctor")
+    installed["sqlglot"] = "29.0"
+
+    assert (warned.code, 'Run: pip install "sqlglot<30"' in warned.out) == (0, True)
+    assert "sqlglot 30" not in cli("doctor").out
+
+
+def test_doctor_finds_that_nothing_can_be_built(
+    tap: FakeTap, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = metadata.version
+
+    def version(name: str) -> str:
+        if name in ("uv", "pex"):
+            raise metadata.PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(metadata, "version", version)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "uv").write_text("#!/bin/sh\n")
+    (tmp_path / "uv").chmod(0o755)
+
+    said = cli("doctor")
+
+    assert said.code == 1
+    assert "pex is not there; taps cannot be built." in said.out
+    assert "uv is not there" not in said.out
+
+
+@pytest.mark.parametrize(
+    ("says", "level"),
+    [("usage: tap [-c]", "warning"), ("cannot open display", "fault")],
+    ids=["it only lacks help", "it says what is wrong"],
+)
+def test_doctor_tells_a_command_without_help_from_one_that_is_broken(
+    says: str, level: str, cli: Cli, tmp_path: Path
+) -> None:
+    (tmp_path / "tap").write_text(f"#!/bin/sh\necho '{says}' >&2\nexit 2\n")
+    (tmp_path / "tap").chmod(0o755)
+
+    found = doctor(cli, {"taps": {"tap-x": {"command": ["./tap"], "capabilities": []}}}, tmp_path)
+
+    assert [(subject, how) for subject, how, _ in found] == [("tap-x", level)]
+    assert says in found[0][2]
+    assert ("dlt-singer test tap-x" in found[0][2]) == (level == "warning")
+
+
+def test_doctor_finds_a_store_that_loses_what_is_written(
+    tap: FakeTap, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Store, "write", lambda *_: None)
+
+    said = cli("doctor")
+
+    assert (said.code, "loses what is written to it." in said.out) == (1, True)
+
+
+def test_a_tap_that_takes_no_catalog_is_checked_without_one(tap: FakeTap, cli: Cli) -> None:
+    tap.configure(capabilities=[])
+
+    said = cli("check", tap.name)
+
+    assert said.code == 0
+    assert ["catalog" in call for call in tap.syncs] == [False]
+    assert [call for call in tap.calls if call not in tap.syncs] == []
 
 
 def test_doctor_finds_credentials_that_are_missing(tap: FakeTap, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -240,11 +240,51 @@ def test_the_project_may_be_named(tap: FakeTap, cli: Cli, tmp_path: Path, monkey
     assert cli("list", "--project-dir", "/nowhere/at/all").code == 2
 
 
+@pytest.mark.parametrize(
+    ("data_dir", "variable"),
+    [(None, None), (".alto/dlt", None), (".alto/dlt", "DLT_DATA_DIR")],
+    ids=["at home", "in the project", "where a variable says"],
+)
+def test_from_a_directory_below_the_projects_dlt_settings_hold_wherever_pipelines_are_kept(
+    data_dir: str | None, variable: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DLT_DATA_DIR", "DLT_LOCAL_DIR"):
+        monkeypatch.delenv(name)
+    if variable:
+        monkeypatch.setenv(variable, str(tmp_path / "elsewhere"))
+    FakeTap(tmp_path).emits(LOGS)
+    if data_dir:
+        project = yaml.safe_load((tmp_path / "alto.yaml").read_text())
+        project["default"]["data_dir"] = data_dir
+        (tmp_path / "alto.yaml").write_text(yaml.safe_dump(project))
+    (tmp_path / ".dlt").mkdir()
+    (tmp_path / ".dlt" / "config.toml").write_text("[sources.singer.tap_fake.config]\naccount = 'mine'\n")
+    (tmp_path / "below").mkdir()
+    command = [sys.executable, "-m", "dlt_singer", "config", "tap-fake", "--json"]
+
+    done = subprocess.run(command, cwd=tmp_path / "below", capture_output=True, text=True, check=True)
+
+    assert json.loads(done.stdout)["config"] == {"account": "mine"}
+
+
 def test_streams_of_one_tap_are_not_asked_of_several(tap: FakeTap, cli: Cli, tmp_path: Path) -> None:
     FakeTap(tmp_path, "tap-other").emits(LOGS)
 
     assert "several" in cli("run", "tap-*", "--streams", "users").err
     assert "one tap" in cli("run", "tap-*", "--pipeline-name", "x").err
+    assert "several" in cli("run", "tap-*", "--partition", "eu").err
+
+
+def test_the_destination_stands_behind_the_tap_as_alto_writes_it(tap: FakeTap, cli: Cli) -> None:
+    words = ("run", f"{tap.name}:filesystem", "--dry-run", "--json")
+
+    said, same = json.loads(cli(*words).out), json.loads(cli(*words, "--destination", "filesystem").out)
+    other = cli(*words, "--destination", "duckdb")
+
+    assert said == same
+    assert said["destination"] == "filesystem"
+    assert other.code == 2
+    assert "'tap-fake:filesystem' names another destination than --destination duckdb." in other.err
 
 
 @pytest.mark.parametrize("option", [[], ["--json"]], ids=["text", "JSON"])

@@ -26,6 +26,8 @@ from tests.cli.conftest import Cli
         (["completion", ""], ["bash", "fish", "zsh"]),
         (["--env", "x", "lis"], ["list"]),
         (["state", "show", ""], ["tap-fake"]),
+        (["state", "set", "tap-fake", ""], []),
+        (["run", "tap-fake", ""], ["tap-fake"]),
     ],
     ids=" ".join,
 )

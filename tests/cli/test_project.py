@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import stat
 import sys
@@ -12,8 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dlt_singer.cli import main
+from dlt_singer.cli.adding import _comments
 from dlt_singer.cli.scaffold import sample_tap
+from dlt_singer.cli.show import setting_rows
 from dlt_singer.config import load_project
 from tests.cli.conftest import Cli
 
@@ -61,6 +61,9 @@ def main():
 '''
 
 
+PYTHON = ("--python", ".".join(map(str, sys.version_info[:2])))
+
+
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The source of a tap that can be built without the network."""
@@ -97,16 +100,15 @@ def test_init_asks_nothing_without_a_terminal_and_takes_a_directory(cli: Cli, tm
     assert not (tmp_path / "new" / "taps").exists()
 
 
-def test_init_asks_at_a_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
+@pytest.mark.parametrize(
+    ("words", "answers"),
+    [(["init"], "weather\nfilesystem\nn\n"), (["init", "--no-sample"], "weather\nfilesystem\n")],
+    ids=["about all", "about no sample that was declined already"],
+)
+def test_init_asks_at_a_terminal(words: list[str], answers: str, cli: Cli, tmp_path: Path) -> None:
+    said = cli(*words, answers=answers)
 
-    monkeypatch.setattr(sys, "stdin", Terminal("weather\nfilesystem\nn\n"))
-    monkeypatch.setattr(sys, "stdout", Terminal())
-
-    assert main(["init"]) == 0
-
+    assert (said.code, said.out.count("sample tap")) == (0, 1 if words == ["init"] else 0)
     assert load_project(tmp_path).project_name == "weather"
     assert 'destination_type = "filesystem"' in (tmp_path / ".dlt" / "config.toml").read_text()
     assert len(load_project(tmp_path).taps) == 0
@@ -120,6 +122,19 @@ def test_init_leaves_alone_what_is_there(cli: Cli, tmp_path: Path) -> None:
 
     assert (tmp_path / ".gitignore").read_text().splitlines()[:3] == ["mine", "*.duckdb", ".alto/"]
     assert (again.code, "has a project already" in again.err) == (2, True)
+
+
+def test_init_says_nothing_of_files_that_have_all_they_need(cli: Cli, tmp_path: Path) -> None:
+    cli("init", "--yes")
+    (tmp_path / "alto.yaml").unlink()
+    sample = tmp_path / "taps" / "tap-carbon-intensity" / "pyproject.toml"
+    sample.write_text("mine")
+    ignored = (tmp_path / ".gitignore").read_text()
+
+    written = json.loads(cli("init", "--yes", "--json").out)["written"]
+
+    assert written == ["alto.yaml"]
+    assert (sample.read_text(), (tmp_path / ".gitignore").read_text()) == ("mine", ignored)
 
 
 @pytest.mark.parametrize(
@@ -166,11 +181,12 @@ def test_an_added_tap_is_built_asked_written_down_and_runs_by_its_hints(
 ) -> None:
     cli("init", "--yes", "--no-sample")
 
-    said = cli("add", "tap-words", "--pip-url", str(package), "--set", "limit=3", "--quiet")
+    said = cli("add", "tap-words", "--pip-url", str(package), "--set", "limit=3", "--quiet", *PYTHON)
 
     same_screen("add", said.screen.replace(str(package), "./tap-words"))
     assert yaml.safe_load((tmp_path / "alto.yaml").read_text())["default"]["taps"]["tap-words"] == {
         "pip_url": str(package),
+        "python": PYTHON[1],
         "config": {"limit": 3},
     }
     assert "# path:  # string, required. Where the files are." in (tmp_path / "alto.yaml").read_text()
@@ -195,11 +211,12 @@ def test_an_added_tap_is_built_asked_written_down_and_runs_by_its_hints(
 def test_a_secret_never_goes_into_the_project_file(package: Path, cli: Cli, tmp_path: Path) -> None:
     cli("init", "--yes", "--no-sample")
 
-    said = cli("add", "tap-words", "--pip-url", str(package), "--set", "api_key=hunter22", "--set", "path=x")
+    said = cli("add", "tap-words", "--pip-url", str(package), "--set", "api_key=hunter22")
 
     secrets = tmp_path / "alto.secrets.yaml"
     assert said.code == 0
     assert "hunter22" not in (tmp_path / "alto.yaml").read_text() + said.screen
+    assert load_project(tmp_path).tap("tap-words").public_config() == {"api_key": "***"}
     assert yaml.safe_load(secrets.read_text())["default"]["taps"]["tap-words"]["config"] == {"api_key": "hunter22"}
     assert stat.S_IMODE(secrets.stat().st_mode) == 0o600
     refused = cli("add", "tap-words", "--pip-url", str(package))
@@ -216,10 +233,50 @@ def test_a_setting_that_cannot_be_is_refused_before_anything_is_written(
 
     unknown = cli("add", "tap-words", "--pip-url", str(package), "--set", "pth=x")
     malformed = cli("add", "tap-words", "--pip-url", str(package), "--set", "limit=a: b: c")
+    incomplete = cli("add", "tap-words", "--pip-url", str(package), "--set", "limit")
 
     assert (unknown.code, "Did you mean 'path'?" in unknown.err) == (2, True)
     assert (malformed.code, "the value is no YAML" in malformed.err) == (2, True)
+    assert (incomplete.code, "--set limit: write it as KEY=VALUE." in incomplete.err) == (2, True)
     assert (tmp_path / "alto.yaml").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "tried", "reason"),
+    [
+        ([], ["tap-nowhere", "meltanolabs-tap-nowhere"], "No package for tap-nowhere: 'tap-nowhere' and 'melt"),
+        (["--pip-url", "tap-elsewhere"], [], "Error: Installing its requirements failed"),
+    ],
+    ids=["by its name", "where it was said to be"],
+)
+def test_a_tap_that_no_package_is_found_of_is_not_written(
+    words: list[str],
+    tried: list[str],
+    reason: str,
+    cli: Cli,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    cli("init", "--yes", "--no-sample")
+    before = (tmp_path / "alto.yaml").read_text()
+
+    said = cli("add", "tap-nowhere", *words)
+
+    assert (said.code, reason in said.err) == (1, True)
+    passed_over = [line for line in said.err.splitlines() if ": not as " in line]
+    assert passed_over == [f"tap-nowhere: not as '{each}'" for each in tried]
+    assert ("dlt-singer add tap-nowhere --pip-url <requirement" in said.err) is (not words)
+    assert (tmp_path / "alto.yaml").read_text() == before
+
+
+def test_of_a_tap_with_many_settings_the_first_are_written_and_the_rest_counted() -> None:
+    settings = setting_rows({"properties": {f"n{number}": {"type": "integer"} for number in range(30)}}, {})
+
+    lines = _comments(settings, {"n0": 1})
+
+    assert lines[0] == "n1:  # integer."
+    assert (len(lines), lines[-1]) == (26, "and 4 more: dlt-singer about <this tap>")
 
 
 def test_a_tap_needs_a_project(cli: Cli) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,12 @@ def test_the_reference_is_made_from_the_parser(request: pytest.FixtureRequest) -
         PAGE.write_text(reference(), encoding="utf-8")
 
     assert PAGE.read_text(encoding="utf-8") == reference(), "python -m dlt_singer.cli.reference > docs/cli.md"
+
+
+def test_the_reference_is_printed_by_its_module(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(Path(reference.__code__.co_filename)), run_name="__main__")
+
+    assert capsys.readouterr().out == reference()
 
 
 @pytest.mark.parametrize("line", examples())

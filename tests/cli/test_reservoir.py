@@ -148,6 +148,20 @@ def test_what_a_pipeline_has_not_replayed_is_not_pruned(tap: FakeTap, cli: Cli) 
     assert (unknown.code, "has never run on this machine" in unknown.err) == (2, True)
 
 
+@pytest.mark.parametrize(("answer", "left"), [("yes", 1), ("", 2)], ids=["yes", "nothing"])
+def test_whoever_is_there_sees_what_would_be_pruned_and_is_asked(
+    answer: str, left: int, tap: FakeTap, cli: Cli
+) -> None:
+    folder = mirrored(tap, cli, runs=2)
+
+    said = cli("reservoir", "prune", tap.name, "--before", "0d", answers=f"{answer}\n")
+
+    assert said.err.startswith(f"{tap.name}: to remove: 1 runs, ")
+    assert "Remove them from" in said.out
+    assert (f"{tap.name}: removed: 1 runs" in said.out) == (left == 1)
+    assert len([*folder.glob("_runs/*/final.json")]) == left
+
+
 @pytest.mark.parametrize("verb", ["ls", "verify", "compact", "prune"])
 def test_screens_of_an_empty_reservoir(
     verb: str, tap: FakeTap, cli: Cli, same_screen: Callable[[str, str], None]

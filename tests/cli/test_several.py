@@ -10,10 +10,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from dlt_singer.cli.several import _Running
 from dlt_singer.testing import CRASH, HANG, STDERR, FakeTap
 from tests.cli.conftest import LOGS, USERS
 
@@ -87,6 +89,43 @@ def test_a_run_that_is_ended_says_so_without_a_traceback(number: int, code: int,
 
     assert (run.returncode, err) == (code, said)
     assert not is_alive(tap.syncs[0]["pid"])
+
+
+def test_taps_that_all_work_make_a_run_that_works(tmp_path: Path) -> None:
+    for name in ("tap-one", "tap-two"):
+        FakeTap(tmp_path, name).emits(USERS)
+
+    run = start("run", "tap-*", "-j", "2", "--dry-run", "--json", cwd=tmp_path)
+
+    out, err = run.communicate(timeout=100)
+    assert (run.returncode, err) == (0, "")
+    assert [(each["tap"], each["ok"], each["error"]) for each in json.loads(out)] == [
+        ("tap-one", True, None),
+        ("tap-two", True, None),
+    ]
+
+
+def test_a_tap_whose_turn_comes_after_an_interruption_is_not_started(tmp_path: Path) -> None:
+    tap, running = FakeTap(tmp_path).emits(USERS), _Running()
+
+    with pytest.raises(KeyboardInterrupt), running.ended_with_us():
+        raise KeyboardInterrupt
+    outcome = running.run(tap.name, ["run", tap.name, "--project-dir", str(tmp_path)])
+
+    assert (outcome["ok"], outcome["error"], tap.calls) == (False, "not started", [])
+
+
+def test_where_signals_are_somebody_elses_they_are_left_alone() -> None:
+    def handler() -> object:
+        with _Running().ended_with_us():
+            return signal.getsignal(signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+
+    with ThreadPoolExecutor(1) as another:
+        assert another.submit(handler).result() is before
+    assert handler() is not before
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def is_alive(pid: int) -> bool:

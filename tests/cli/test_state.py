@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from dlt_singer._types import JSON
+from dlt_singer.cli.bookmarks import streams_in
 from dlt_singer.testing import FakeTap
 from tests.cli.conftest import Cli
 
@@ -108,6 +110,20 @@ def test_a_state_is_edited(loaded: FakeTap, cli: Cli, tmp_path: Path, monkeypatc
 
     assert (edited.code, unchanged.err) == (0, "Nothing was changed.\n")
     assert next_start(loaded, cli) == {"bookmarks": {"users": {"value": "2024-01-02"}, "logs": {"value": None}}}
+
+
+@pytest.mark.parametrize(
+    ("state", "streams"),
+    [
+        ({"bookmarks": {"users": 1, "logs": None}, "cursor": {}}, ["logs", "users"]),
+        ({"users": {"since": 1}, "logs": {}, "cursor": 7}, ["logs", "users"]),
+        (None, []),
+        ("2024-01-01", []),
+    ],
+    ids=["bookmarks", "streams at the top", "none", "a plain value"],
+)
+def test_the_streams_of_a_state_are_told_by_its_shape(state: JSON, streams: list[str]) -> None:
+    assert streams_in(state) == streams
 
 
 @pytest.mark.parametrize(
