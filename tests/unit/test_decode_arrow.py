@@ -30,7 +30,9 @@ from hypothesis import HealthCheck, assume, event, given, settings
 
 from dlt_singer._types import JSONObject
 from dlt_singer.decode import NotExact
+from dlt_singer.decode.arrow import ArrowDecoder
 from dlt_singer.errors import MessageError, SchemaError, TapProtocolError
+from dlt_singer.hints import stream_hints
 from dlt_singer.messages import Cutter, Record, Records, Schema, parse_line
 from dlt_singer.session import Rows
 from dlt_singer.session.stream_schema import StreamOptions, StreamSchema
@@ -106,6 +108,43 @@ def test_a_decimal_may_be_called_like_a_part_of_the_message_around_it(name: str)
     assert batch is not None
 
     assert _from_arrow(shape, batch)["t"][name].to_pylist() == [Decimal("1.10")]
+
+
+@pytest.mark.parametrize(
+    ("schema", "deselected", "reason"),
+    [
+        (
+            {"properties": {"id": {"type": "integer"}, "a": {"items": {"type": "number", "multipleOf": 0.01}}}}, (),
+            "its array 'a' is one of decimals",
+        ),
+        ({"properties": {}}, (), "it has no column"),
+        ({"properties": {"a": {"type": "integer"}}}, ("a",), "its property 'a' is deselected and has a schema"),
+    ],
+    ids=["an array of decimals", "no property", "a property that is not wanted"],
+)  # fmt: skip
+def test_why_no_batch_of_a_stream_becomes_arrow_is_told(
+    schema: JSONObject, deselected: tuple[str, ...], reason: str
+) -> None:
+    decoder = ArrowDecoder(stream_hints(schema, []), deselected)
+
+    with pytest.raises(NotExact, match=reason):
+        decoder.decode([Records.bare("s", [b'{"a": 1}'])])
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [{"properties": {"a": {"type": "integer"}}}, {"properties": {"a": {"type": "object"}}}],
+    ids=["plain columns", "free-form values"],
+)
+def test_two_records_on_one_line_are_never_taken_for_one(schema: JSONObject) -> None:
+    shape, batch = _given(Said(schema, [b'{"a": 1}{"a": 2}'], bare=True, nesting=0, deselected=(), keys=()))
+    assert shape is not None
+    assert batch is not None
+
+    with pytest.raises(NotExact, match=r"a line holds more .* one record"):
+        shape.table(batch)
+    with pytest.raises(TapProtocolError, match="A record is no JSON object"):
+        shape.rows(batch)
 
 
 def test_no_bytes_crash_the_process(tmp_path: Path) -> None:

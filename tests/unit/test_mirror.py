@@ -16,7 +16,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dlt_singer.errors import DamagedReservoirError, StorageError
-from dlt_singer.messages import ActivateVersion, Cutter, Idle, Message, Record, Records, Schema, State, parse_line
+from dlt_singer.messages import (
+    ActivateVersion,
+    Cutter,
+    Idle,
+    Message,
+    Record,
+    Records,
+    Restart,
+    Schema,
+    State,
+    parse_line,
+)
 from dlt_singer.mirror import Extent, Limits, Recorder, Reservoir, compact, replay_files, replay_stream
 from dlt_singer.mirror.folder import folder_name
 from dlt_singer.mirror.index import Index, write_index
@@ -224,6 +235,17 @@ def test_a_checkpoint_covers_what_came_before_its_state(reservoir: Reservoir) ->
     assert [(file.stream, file.first, file.messages) for file in dead.newest.files] == [
         ("users", 0, 3), ("orders", 0, 1),
     ]  # fmt: skip
+
+
+def test_messages_that_are_no_streams_are_nothing_to_store(reservoir: Reservoir) -> None:
+    writer = writer_of(reservoir, begin())
+    before = reservoir.survey().sizes
+
+    for message in (Idle(), Restart("users")):
+        writer.take(message)
+    writer.checkpoint()
+
+    assert reservoir.survey().sizes == before
 
 
 def test_a_checkpoint_is_made_once_the_oldest_message_has_waited_long_enough(reservoir: Reservoir) -> None:

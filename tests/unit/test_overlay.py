@@ -38,6 +38,20 @@ def test_without_anything_of_ours_in_dlts_files_dlt_is_not_imported(project: Pat
     assert ask(project, SOURCES__SINGER__TAP_X__CONFIG__ACCOUNT="7") == "('a',) {'account': '7'} False"
 
 
+def test_dlt_is_asked_too_if_its_directory_is_where_the_desktop_keeps_data(project: Path) -> None:
+    (project / "data" / "dlt").mkdir(parents=True)
+    (project / "data" / "dlt" / "config.toml").write_text("[sources.singer.tap_x.config]\naccount = 'mine'\n")
+
+    assert ask(project).endswith(" False")
+    assert ask(project, XDG_DATA_HOME=str(project / "data")).endswith(" True")
+
+
+def test_a_variable_for_a_whole_section_hides_those_for_parts_of_it(project: Path) -> None:
+    variables = {"SOURCES__SINGER__TAP_X__CONFIG": "{}", "SOURCES__SINGER__TAP_X__CONFIG__ACCOUNT": "7"}
+
+    assert ask(project, **variables) == "('a',) {} False"
+
+
 @pytest.mark.parametrize("place", ["the project", "a directory above", "DLT_PROJECT_DIR"])
 def test_what_dlts_files_say_is_heeded_wherever_dlt_finds_them(project: Path, place: str) -> None:
     directory = project if place == "the project" else project / "below"

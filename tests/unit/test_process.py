@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
 import select
@@ -17,6 +18,7 @@ import pytest
 
 from dlt_singer.errors import ProcessError
 from dlt_singer.process import RUN_DIR, Command, GuardedProcess
+from dlt_singer.process.reader import Reader
 
 PATIENCE_S = 20.0
 MEGABYTE = 1 << 20
@@ -98,6 +100,24 @@ def guard_of(process: GuardedProcess) -> int:
     poller.register(process._events.fileno(), select.POLLIN)
     assert poller.poll(PATIENCE_S * 1000)
     return process._guard.pid
+
+
+def test_where_no_pipe_can_be_widened_all_is_read_too(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As on macOS.
+    monkeypatch.delattr(fcntl, "F_SETPIPE_SZ", raising=False)
+
+    assert len(output_of(stage.python(f"print('x' * {MEGABYTE})"))) == MEGABYTE + 1
+
+
+def test_a_pipe_that_cannot_be_read_is_an_error_and_not_an_end(tmp_path: Path) -> None:
+    directory = os.open(tmp_path, os.O_RDONLY)
+    reader = Reader(directory, lambda: False)
+    try:
+        with pytest.raises(IsADirectoryError):
+            reader.read(PATIENCE_S)
+    finally:
+        reader.stop(PATIENCE_S)
+        os.close(directory)
 
 
 # --- how it ends -------------------------------------------------------------------------------------------------

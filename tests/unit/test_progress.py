@@ -109,6 +109,44 @@ def test_the_thread_ends_with_the_run() -> None:
     assert "tap-progress" not in {thread.name for thread in threading.enumerate()}
 
 
+def test_who_ends_it_from_its_own_thread_does_not_wait_for_himself() -> None:
+    ended: list[bool] = []
+    begun, asked = threading.Event(), threading.Event()
+
+    def end() -> None:
+        begun.wait(5)
+        ended.append(ticker.close())
+        asked.set()
+
+    ticker = Ticker(0.001, end)
+    begun.set()
+
+    assert asked.wait(5)
+    assert ticker.close()
+    assert ended == [False]
+
+
+def test_the_table_is_drawn_again_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(progress, "_DRAW_S", 0.001)
+    readings, drawn_twice = iter([BEFORE]), threading.Event()
+
+    def take() -> Reading:
+        if (before := next(readings, None)) is None:
+            drawn_twice.set()
+        return before or NOW
+
+    shown = watch(take, "live", 30)
+    assert shown is not None
+    assert drawn_twice.wait(5)
+    shown.close()
+
+    assert "1,000" in terminal.getvalue()
+    assert "123,456" in terminal.getvalue().rpartition("1,000")[2]
+
+
 def test_a_screen_that_fails_fails_nobody_and_is_not_drawn_again() -> None:
     calls: list[int] = []
     drawn = threading.Event()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -31,6 +32,7 @@ from dlt_singer.runs import (
     resumption,
 )
 from dlt_singer.runs.records import FORMAT
+from dlt_singer.runs.times import moment_in, stamp
 
 KEYED = Manner(whole=False, keyed=True)
 KEYLESS = Manner(whole=False, keyed=False)
@@ -64,6 +66,19 @@ def planned(
     assert chain is not None
     found = plan(chain, manner, cursor, window, {manifest.run: manifest for manifest in manifests})
     return [manifest.run for manifest in found.runs], found.renewed
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (date(2026, 1, 31), "2026-01-31T00:00:00.000000Z"),
+        (datetime(2026, 1, 31, 12), "2026-01-31T12:00:00.000000Z"),  # noqa: DTZ001 - a zone is what it lacks
+        ("2026-01-31T12:00:00+02:00", "2026-01-31T10:00:00.000000Z"),
+    ],
+    ids=["a date", "a time without a zone", "a text with a zone"],
+)
+def test_a_moment_is_utc_in_whatever_form_it_is_given(value: str | date, expected: str) -> None:
+    assert stamp(moment_in(value)) == expected
 
 
 def test_runs_follow_their_parents() -> None:

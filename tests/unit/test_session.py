@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -317,6 +318,40 @@ def test_the_fullest_stream_gives_way_when_too_much_waits() -> None:
 
     assert isinstance(batch, Rows)
     assert numbers(batch) == [0, 1, 2, 3, 4]
+
+
+def test_rows_that_have_waited_long_enough_are_a_batch_when_the_tap_pauses() -> None:
+    messages: list[Message] = [schema("a"), record("a", 0), Idle(), record("a", 1)]
+
+    at_once = session_of(Tap(messages), "a", waiting_s=-1)
+    in_time = session_of(Tap(messages), "a", waiting_s=60)
+
+    assert [numbers(batch) for batch in batches_of(at_once, "a")] == [[0], [1]]
+    assert [numbers(batch) for batch in batches_of(in_time, "a")] == [[0, 1]]
+
+
+def test_a_stream_whose_turn_it_is_not_does_not_wait_for_the_one_that_pumps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dlt_singer.session, "_LOCK_PATIENCE_S", 0.001)
+    session = session_of(Tap([schema("a"), record("a", 0)]), "a")
+
+    with session.lock, ThreadPoolExecutor(1) as other:
+        turn = other.submit(session.pull, session.feeds["a"]).result(30)
+
+    assert turn is None
+    assert read(session, "a") == [0]
+
+
+def test_a_batch_that_is_handed_over_behind_a_later_one_takes_nothing_back() -> None:
+    session = session_of(Tap([schema("a"), record("a", 0), record("a", 1)]), "a", batch_rows=1)
+    feed = session.feeds["a"]
+    first, second = (cast("Rows", session.pull(feed)) for _ in range(2))
+
+    session.hand_over(feed, second)
+    session.hand_over(feed, first)
+
+    assert feed.handed == 2
 
 
 def test_the_last_stream_that_leaves_ends_the_tap() -> None:

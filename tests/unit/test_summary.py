@@ -21,6 +21,7 @@ from dlt_singer.summary import (
     document,
     text,
 )
+from dlt_singer.summary.words import byte_words
 
 SCREENS = Path(__file__).parents[1] / "cases" / "summaries"
 MIDNIGHT = "T00:00:00.000000+00:00"
@@ -87,6 +88,22 @@ def test_a_summary_reads_well(name: str, summary: RunSummary, width: int, reques
         file.write_text(shown, encoding="utf-8")
     assert shown == file.read_text(encoding="utf-8")
     assert max(map(len, shown.splitlines())) <= width
+
+
+def test_what_a_tap_has_counted_is_shown_as_a_number() -> None:
+    metrics = (Metric("cache_hits", "counter", "users", 3, 1234.0, 1000.0, 2),)
+
+    shown = text(replace(SHORT, processes=(ProcessSummary("tap-x.log", 0, 60.0, 50.0, 0, metrics),)), 80)
+
+    assert "cache_hits: 1,234, 2 failed" in shown
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [(0, "0 B"), (999.96, "1.0 kB"), (1_234_567, "1.2 MB"), (2e12, "2.0 TB"), (3e15, "3,000.0 TB")],
+)
+def test_a_number_of_bytes_is_told_in_its_unit_up_to_terabytes(size: float, words: str) -> None:
+    assert byte_words(size) == words
 
 
 def test_the_document_is_json_with_a_version_and_totals() -> None:

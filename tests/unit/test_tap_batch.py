@@ -160,6 +160,16 @@ def test_a_parquet_value_becomes_the_json_a_record_would_have(tmp_path: Path, co
     assert texts(batch(file, form="parquet")) == [f'{{"value":{shown}}}']
 
 
+def test_row_groups_without_rows_are_no_records(tmp_path: Path) -> None:
+    file = tmp_path / "rows.parquet"
+    with pq.ParquetWriter(file, pa.schema([("id", pa.int64())])) as writer:
+        for ids in ([], [1], [], [2]):
+            writer.write_table(pa.table({"id": pa.array(ids, pa.int64())}))
+
+    assert [len(each) for each in records(batch(file, form="parquet"), Path("/"))] == [2]
+    assert rows(batch(file, form="parquet")) == [{"id": 1}, {"id": 2}]
+
+
 def test_parquet_of_many_row_groups_is_read_whole(tmp_path: Path) -> None:
     file = tmp_path / "rows.parquet"
     pq.write_table(pa.table({"id": list(range(12_345))}), file, row_group_size=1000)
