@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import Any
 
 import dlt
 import pytest
 
 from dlt_singer._types import JSON
-from dlt_singer.errors import SelectionError, SingerError
+from dlt_singer.errors import SelectionError
 from dlt_singer.testing import FakeTap, Step, Table, record, schema
 
 Rows = Callable[[str], list[tuple[object, ...]]]
-Fails = Callable[[type[SingerError]], AbstractContextManager[Any]]
 
 TYPED: dict[str, JSON] = {
     "id": "integer",
     "name": "string",
     "at": {"type": ["null", "string"], "format": "date-time"},
 }
-FULL = schema("users", {"id": "integer"}, ["id"], replication_method="FULL_TABLE")
-OTHER = schema("orders", {"id": "integer"}, ["id"], replication_method="FULL_TABLE")
 
 
 def types(sql: Rows, table: str) -> dict[object, object]:

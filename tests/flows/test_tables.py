@@ -6,9 +6,7 @@ import gzip
 import json
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 import dlt
 import pyarrow as pa
@@ -16,11 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from dlt_singer._types import JSON, JSONObject
-from dlt_singer.errors import SingerError
 from dlt_singer.testing import NOISE, FakeTap, Table, record, repeat, schema, state
 
 Rows = Callable[[str], list[tuple[object, ...]]]
-Fails = Callable[[type[SingerError]], AbstractContextManager[Any]]
 
 TYPED: dict[str, JSON] = {
     "id": "integer",

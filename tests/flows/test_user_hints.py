@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any, Literal
 
 import dlt
 import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from dlt_singer.errors import SingerError
 from dlt_singer.testing import FakeTap, Table, record, schema
 
 Rows = Callable[[str], list[tuple[object, ...]]]
-Fails = Callable[[type[SingerError]], AbstractContextManager[Any]]
 
 FULL = schema("users", {"id": "integer", "name": "string"}, ["id"], replication_method="FULL_TABLE")
 KEYED = schema("users", {"id": "integer", "name": "string"}, ["id"], replication_method="INCREMENTAL")

@@ -11,8 +11,6 @@ from dlt_singer.errors import (
 
 LoadYaml = Callable[..., Project]
 
-TAP = "default: {taps: {tap-x: {pip_url: tap-x, config: {n: 1, apiKey: old, keep: true}, select: [a.*]}}}"
-
 
 def test_the_project_is_found_from_a_directory_below(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     below = tmp_path / "a/b"
