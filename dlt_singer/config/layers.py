@@ -112,11 +112,11 @@ def variables_layer(environ: Mapping[str, str], below: Settings) -> Settings:
             if hint := did_you_mean(keys[0].lower(), project_form.names()):
                 raise UnknownKeyError(f"Unknown key '{keys[0].lower()}' in variable {name}.", hint)
             continue
-        tree: Setting = cast_literal(environ[name], name)
-        for key in reversed(keys):
+        *parents, last = keys
+        tree: Settings = {last: cast_literal(environ[name], name)}
+        for key in reversed(parents):
             tree = {key: tree}
-        if isinstance(tree, Mapping):
-            layer = merge(layer, _spelt_as(tree, below))
+        layer = merge(layer, _spelt_as(tree, below))
     return layer
 
 

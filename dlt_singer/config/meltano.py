@@ -61,6 +61,8 @@ def from_meltano(document: JSONObject, locks: Mapping[str, JSONObject]) -> Conve
         name = str(environment.get("name"))
         if name != "default":
             made.sections[name] = {"taps": {tap: keys for tap, keys in overrides.items() if keys}}
+        elif overrides:
+            made.notes.append("environment 'default' is left out: here it is what applies everywhere.")
     made.notes += _left_out(document, plugins)
     return made
 

@@ -17,6 +17,7 @@ from dlt_singer.catalog import (
     Stream,
     narrow,
     select,
+    users_mapping,
     with_metadata,
     with_schema,
 )  # fmt: skip
@@ -106,6 +107,23 @@ def test_key_properties_are_found_where_taps_put_them(
     entry = Stream({"stream": "users", **document, "metadata": [{"breadcrumb": [], "metadata": root}]})
 
     assert entry.key_properties == keys
+
+
+def test_what_is_no_metadata_is_passed_over_and_two_entries_of_a_breadcrumb_are_one() -> None:
+    entries: JSON = ["x", {"metadata": {"a": 1, "b": 1}}, None, {"breadcrumb": [], "metadata": {"b": 2}}]
+
+    read = Stream({"tap_stream_id": "users", "metadata": entries})
+
+    assert read.metadata == {(): {"a": 1, "b": 2}}
+
+
+def test_a_property_of_items_has_the_names_on_the_way_to_it() -> None:
+    crumb: JSON = ["properties", "tags", "items", "properties", "id"]
+    entries: JSON = [{"breadcrumb": crumb, "metadata": {"inclusion": "available"}}]
+
+    read = Stream({"tap_stream_id": "users", "metadata": entries})
+
+    assert read.properties["properties", "tags", "items", "properties", "id"] == ("tags", "id")
 
 
 def test_a_forced_replication_method_wins_over_a_chosen_one() -> None:
@@ -360,6 +378,18 @@ def test_metadata_for_nothing_is_a_warning_or_an_error() -> None:
     assert warnings == ("The rule 'tmp_*' matches no stream.",)
     with pytest.raises(SelectionError, match="Did you mean 'users'"):
         with_metadata(users_and_orders(), {"user": {"x": 1}})
+
+
+def test_what_the_user_says_of_a_stream_under_a_key_is_merged_from_rules_for_it_alone() -> None:
+    overrides: dict[str, JSONObject] = {
+        "*": {"dagster": {"a": 1, "b": 1}},
+        "orders": {"dagster": {"a": 9}},
+        "users.email": {"dagster": {"a": 8}},
+        "user*": {"dagster": "no mapping"},
+        "users": {"dagster": {"b": 2}},
+    }
+
+    assert users_mapping(overrides, "users", "dagster") == {"a": 1, "b": 2}
 
 
 def test_schemas_of_properties_are_replaced_and_added() -> None:

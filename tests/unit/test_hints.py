@@ -236,8 +236,17 @@ def test_a_branch_of_a_union_says_its_type_in_any_way(branch: JSON) -> None:
         ({"oneOf": [{"type": "integer"}], "allOf": [{"oneOf": [{"type": "number"}]}]}, "double"),
         ({"type": "string", "anyOf": [{"format": "date-time"}, {"type": "null"}]}, "timestamp"),
         ({"anyOf": [{"type": "integer"}, {"type": "string", "format": "singer.decimal"}]}, "decimal"),
+        ({"anyOf": [{"type": "string", "format": "time"}, {"type": "string"}]}, "time"),
+        ({"type": [{"type": "integer"}, "null", {"type": "number"}]}, "double"),
     ],
-    ids=["of anyOf in allOf", "of oneOf in allOf", "inherited by branches", "of decimals"],
+    ids=[
+        "of anyOf in allOf",
+        "of oneOf in allOf",
+        "inherited by branches",
+        "of decimals",
+        "a time if it is one",
+        "schemas among the types",
+    ],
 )
 def test_the_branches_of_a_union_are_joined(schema: JSONObject, kind: str) -> None:
     assert data_type(schema) == kind

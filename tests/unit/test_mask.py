@@ -160,6 +160,7 @@ def test_a_rule_of_select_that_hides_nothing_is_an_error_too() -> None:
         {"properties": {"home": {}}},
         {"properties": {"home": {"type": "array", "items": {"$ref": "#/d"}}}, "d": HOME},
         {"$ref": "#/d", "d": {"properties": {"home": HOME}}},
+        {"properties": {"home": {"anyOf": [True, HOME]}}},
     ],
     ids=[
         "nothing declared",
@@ -167,6 +168,7 @@ def test_a_rule_of_select_that_hides_nothing_is_an_error_too() -> None:
         "anything",
         "objects in an array by reference",
         "a reference at the top",
+        "beside a branch that allows anything",
     ],
 )
 def test_a_rule_is_fine_that_matches_what_is_declared_or_may_be_there(schema: JSON) -> None:

@@ -105,6 +105,8 @@ def test_a_changed_file_of_a_local_tap_changes_the_key(project: Path, change: ob
     [
         ".git/HEAD",
         "tap_x/__pycache__/x.pyc",
+        "tap_x/x.pyc",
+        ".DS_Store",
         "build/lib/x.py",
         "dist/x.whl",
         "tap_x.egg-info/PKG-INFO",
@@ -116,7 +118,7 @@ def test_what_builds_and_tools_leave_behind_does_not_count(project: Path, leftov
     before = local_key(project)
 
     path = project / "taps" / "tap-x" / leftover
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("left")
 
     assert local_key(project) == before

@@ -3,6 +3,7 @@ from collections.abc import Callable
 
 import pytest
 
+from dlt_singer._types import JSON
 from dlt_singer.config import Overlays, Project
 from dlt_singer.errors import (
     ConfigError,
@@ -125,6 +126,8 @@ def test_a_higher_layer_may_trade_the_requirements_for_a_command(load: LoadYaml)
         ("@int 42", 42),
         ("@float 1", 1.0),
         ("@bool yes", True),
+        ("@none", None),
+        ("@none whatever", None),
         ('@json {"a": [1]}', {"a": [1]}),
         ("plain text", "plain text"),
         ("2024-01-01", "2024-01-01"),
@@ -163,11 +166,12 @@ def test_a_variable_matches_the_spelling_of_an_inherited_key(load: LoadYaml) -> 
     ("key", "text", "expected"),
     [
         ("N", "7", {"n": 7}),
+        ("N", "1.5", {"n": 1.5}),
         ("KEEP", "0", {"keep": False}),
         ("APIKEY", "7", {"apiKey": "7"}),
         ("NEW", "7", {"new": "7"}),
     ],
-    ids=["number", "flag", "text", "unknown"],
+    ids=["number", "number with a fraction", "flag", "text", "unknown"],
 )
 def test_a_dlt_variable_takes_the_type_of_what_it_overrides(
     load: LoadYaml, key: str, text: str, expected: dict[str, object]
@@ -204,11 +208,24 @@ def test_a_dlt_variable_may_hold_the_whole_config_as_json(load: LoadYaml) -> Non
     assert tap.config == {"n": 2, "apiKey": "old", "keep": True}
 
 
-def test_a_variable_that_does_not_fit_is_named_but_not_quoted(load: LoadYaml) -> None:
-    overlays = Overlays(environ={"TAP_X": {"CONFIG": {"N": "hunter2"}}})
+@pytest.mark.parametrize(
+    ("variable", "place", "expected"),
+    [
+        ({"CONFIG": {"N": "hunter2"}}, "config.n", "a whole number"),
+        ({"CONFIG": {"N": "inf"}}, "config.n", "a whole number"),
+        ({"CONFIG": {"KEEP": "hunter2"}}, "config.keep", "true or false"),
+        ({"CONFIG": '["hunter2"]'}, "config", "a JSON object"),
+        ({"CONFIG": "hunter2"}, "config", "a JSON object"),
+    ],
+    ids=["no number", "a number without end", "no flag", "another form", "no JSON"],
+)
+def test_a_variable_that_does_not_fit_is_named_but_not_quoted(
+    load: LoadYaml, variable: dict[str, JSON], place: str, expected: str
+) -> None:
+    overlays = Overlays(environ={"TAP_X": variable})
 
     with pytest.raises(
-        ConfigError, match=r"taps\.tap-x\.config\.n in SOURCES__SINGER__.* is not a whole number"
+        ConfigError, match=rf"taps\.tap-x\.{place} in SOURCES__SINGER__.* is not {expected}"
     ) as caught:
         load(TAP, overlays=overlays)
 

@@ -116,6 +116,46 @@ def test_the_process_sees_the_variables_of_dotenv_project_and_plugin(load: LoadY
     assert tap.resolved_environment() == {"A": "1", "B": "b", "C": "c d", "ALTO_PLUGIN": "tap-x"}
 
 
+def test_variables_are_written_as_a_shell_would_have_them(load: LoadYaml) -> None:
+    tap = load("default: {taps: {tap-x: {pip_url: x, environment: {A: true, B: false, C: 1.5, D: s}}}}").tap(
+        "tap-x"
+    )
+
+    assert tap.resolved_environment() == {
+        "A": "true",
+        "B": "false",
+        "C": "1.5",
+        "D": "s",
+        "ALTO_PLUGIN": "tap-x",
+    }
+
+
+def test_a_variable_that_turns_out_to_be_a_list_is_refused(load: LoadYaml) -> None:
+    text = "default: {taps: {tap-x: {pip_url: x, environment: {A: '@json @format {env[LIST]}'}}}}"
+    tap = load(text, environ={"LIST": "[1]"}).tap("tap-x")
+
+    with pytest.raises(ConfigError, match="A variable of `environment` is a list or a mapping"):
+        tap.resolved_environment()
+
+
+def test_a_plugin_without_a_command_has_no_command_line(load: LoadYaml) -> None:
+    assert load("default: {taps: {tap-x: {pip_url: x}}}").tap("tap-x").argv == ()
+
+
+def test_one_name_may_stand_where_a_list_of_names_may(load: LoadYaml) -> None:
+    tap = load("default: {taps: {tap-x: {pip_url: x, streams: users, select: 'users.*'}}}").tap("tap-x")
+
+    assert (tap.streams, tap.select) == (("users",), ("users.*",))
+
+
+def test_the_plugins_of_a_kind_are_a_mapping_that_lacks_what_is_not_there(load: LoadYaml) -> None:
+    targets = load("default: {targets: {target-y: {pip_url: y}}}").targets
+
+    assert ("target-y" in targets, "target-z" in targets, targets.get("target-z")) == (True, False, None)
+    with pytest.raises(KeyError, match="target-z"):
+        targets["target-z"]
+
+
 def test_a_broken_plugin_harms_nobody_until_it_is_asked_for(load: LoadYaml) -> None:
     project = load("default: {taps: {good: {pip_url: x}, bad: {pip_url: '@format {this.nothing}'}}}")
 

@@ -47,6 +47,8 @@ def test_an_unknown_key_is_refused_with_its_path_and_a_suggestion(load: LoadYaml
         ("default: {taps: [tap-x]}", r"default\.taps .*mapping"),
         ("default: [1]", r"'default' .*type list"),
         ("[1]", r"top level .*type list"),
+        ("default: {taps: {tap-x: {config: {on: 1}}}}", r"key at 'default\.taps\.tap-x\.config' .* True.*quotes"),
+        ("null: 1", r"key at 'the top' of alto\.yaml reads as None"),
     ],
 )
 def test_a_value_of_another_form_is_refused_with_its_path(load: LoadYaml, text: str, message: str) -> None:
@@ -64,8 +66,12 @@ def test_overlays_obey_the_same_grammar(load: LoadYaml, layer: str) -> None:
 
 @pytest.mark.parametrize(
     ("spec", "message"),
-    [("{}", "neither a pip_url nor a command"), ("{pip_url: x, command: [x]}", "both a pip_url and a command")],
-    ids=["neither", "both"],
+    [
+        ("{}", "neither a pip_url nor a command"),
+        ("null", "neither a pip_url nor a command"),
+        ("{pip_url: x, command: [x]}", "both a pip_url and a command"),
+    ],
+    ids=["neither", "nothing at all", "both"],
 )
 def test_a_tap_needs_exactly_one_program_once_it_is_asked_for(load: LoadYaml, spec: str, message: str) -> None:
     project = load(f"default: {{taps: {{tap-x: {spec}}}}}")

@@ -28,7 +28,9 @@ def project(root: Path, text: str, environ: dict[str, str] | None = None, **file
 
 def config_of(root: Path, config: str, environ: dict[str, str] | None = None) -> dict[str, object]:
     loaded = project(
-        root, f"default: {{load_path: raw, taps: {{tap-x: {{pip_url: x, config: {config}}}}}}}", environ
+        root,
+        f"default: {{load_path: raw, taps: {{tap-x: {{pip_url: x, streams: [a, b], config: {config}}}}}}}",
+        environ,
     )
     return dict(loaded.tap("tap-x").resolved_config())
 
@@ -113,6 +115,8 @@ def test_a_keys_name_tells_whether_its_value_is_a_secret(key: str, secret: bool)
         ("@format {{env[X]}}", "{env[X]}"),
         ("@format {env[N]:>3}", "  7"),
         ("@int 5", 5),
+        ("@format {this.taps.tap_x.streams[1]}", "b"),
+        ("@format {this.taps.tap_x.streams.0}", "a"),
         ("@channel", "@channel"),
         ("@formatted {env[X]}", "@formatted {env[X]}"),
         ("no {env[X]}", "no {env[X]}"),
@@ -148,6 +152,17 @@ def test_a_variable_that_is_set_after_loading_is_seen(tmp_path: Path) -> None:
     assert tap.resolved_config() == {"a": "here"}
 
 
+def test_a_secret_of_another_file_may_refer_to_the_environment(tmp_path: Path) -> None:
+    (tmp_path / "alto.yaml").write_text("default: {taps: {tap-x: {pip_url: x}}}")
+    config = {"token": Secret("@format {env[T]}"), "port": Secret("@int 5"), "name": Secret("@me")}
+    overlays = Overlays(files={"tap_x": {"config": config}})
+
+    tap = load_project(tmp_path, environ={"T": HIDDEN}, overlays=overlays).tap("tap-x")
+
+    assert tap.resolved_config() == {"token": HIDDEN, "port": 5, "name": "@me"}
+    assert tap.public_config() == dict.fromkeys(config, MASK)
+
+
 def test_the_shell_wins_over_the_dotenv_file(tmp_path: Path) -> None:
     text = 'default: {taps: {tap-x: {pip_url: x, config: {a: "@format {env[A]}{env[B]}"}}}}'
 
@@ -177,12 +192,13 @@ default:
     [
         ("@format {this.taps.tap_x.config.a}", "refers to itself"),
         ("@format {this.nope}", "there is no 'nope'"),
+        ("@format {this.taps.tap_x.streams[2]}", "there is no '2'"),
         ("@format {HOME}", r"refers to '\{HOME\}'"),
         ("@format {oops", "no valid @format"),
         ("@int hush-hush", "is not a whole number"),
         ("@jinja {{ 1 }}", "@jinja, which is not supported"),
     ],
-    ids=["loop", "no such key", "bare name", "open brace", "bad cast", "jinja"],
+    ids=["loop", "no such key", "no such item", "bare name", "open brace", "bad cast", "jinja"],
 )
 def test_an_impossible_reference_is_refused_with_its_place(tmp_path: Path, written: str, message: str) -> None:
     with pytest.raises(ConfigError, match=rf"config\.a.*{message}") as caught:

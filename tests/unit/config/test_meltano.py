@@ -104,6 +104,37 @@ def test_a_package_comes_from_the_lock_file_else_it_is_a_guess_that_is_named() -
     assert "tap-unknown: has no pip_url" in notes
 
 
+def test_a_tap_that_inherits_from_meltanos_hub_becomes_one_of_its_own() -> None:
+    child: JSON = {"name": "tap-gitlab--mine", "inherit_from": "tap-gitlab", "config": {"id": 1}}
+
+    made = from_meltano({"plugins": {"extractors": [child]}}, LOCKS)
+
+    tap: JSON = {"pip_url": "meltanolabs-tap-gitlab", "executable": "tap-gitlab", "config": {"id": 1}}
+    assert made.sections == {"default": {"taps": {"tap-gitlab--mine": tap}}}
+    assert made.notes == ["tap-gitlab--mine: inherits from 'tap-gitlab' of Meltano's hub; made a tap of its own."]
+
+
+def test_parts_of_a_setting_win_over_a_plain_value_of_it() -> None:
+    config: JSON = {"user": "me", "user.name": "you", "user.home.city": "Rome"}
+
+    made = from_meltano({"plugins": {"extractors": [{"name": "tap-x", "pip_url": "x", "config": config}]}}, {})
+
+    tap: JSON = {"pip_url": "x", "config": {"user": {"name": "you", "home": {"city": "Rome"}}}}
+    assert made.sections == {"default": {"taps": {"tap-x": tap}}}
+
+
+def test_an_environment_that_would_be_laid_over_nothing_is_left_out_by_name() -> None:
+    environments: JSON = [
+        {"name": "default", "config": {"plugins": {"extractors": [{"name": "tap-x", "config": {"a": 1}}]}}},
+        {"name": "default"},
+    ]
+
+    made = from_meltano({"environments": environments}, {})
+
+    assert made.sections == {"default": {"taps": {}}}
+    assert made.notes == ["environment 'default' is left out: here it is what applies everywhere."]
+
+
 def test_everything_that_is_left_out_is_named() -> None:
     _, notes = converted()
 
