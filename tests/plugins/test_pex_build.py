@@ -242,6 +242,18 @@ def test_several_requirements_share_one_environment(root: Path, cache: Path) -> 
     assert json.loads(found.lock.read_text())["commands"] == ["tap-y", "tap-z"]
 
 
+def test_an_entry_point_needs_no_command_of_the_plugins_name(root: Path, cache: Path) -> None:
+    make_tap(root / "taps" / "tap-y", script="one")
+    make_tap(root / "taps" / "tap-z", script="two")
+    build = PluginBuild("tap-y", "./taps/tap-y ./taps/tap-z --no-index", root, entrypoint="tap_z:other")
+
+    found = get(build, cache)
+
+    assert run(found) == "other entry point"
+    with pytest.raises(PluginBuildError, match="There are: one, two"):
+        get(replace(build, entrypoint=None), cache)
+
+
 def test_a_tap_comes_from_a_git_repository_at_a_tag(root: Path, cache: Path) -> None:
     repository = make_tap(root / "tap-y", script="tap-y")
     for command in ("init -q", "add -A", "-c user.name=me -c user.email=me@host commit -qm first", "tag v1"):
@@ -511,6 +523,15 @@ def test_an_unreachable_store_does_not_stop_a_build(root: Path, cache: Path) -> 
     assert [line for line in said if "cannot be kept in the store" in line]
 
 
+def test_a_plugin_whose_lock_is_gone_is_published_without_it(shared: Shared, root: Path) -> None:
+    store = Store(root / "store")
+
+    assert publish(replace(shared.found, lock=root / "gone.lock"), store, on_progress=print)
+
+    assert store.list("plugins/") == [f"plugins/{shared.found.key}{part}" for part in ("", ".sha256")]
+    assert get(shared.build, root / "elsewhere" / "plugins", store, build_allowed=False).key == shared.found.key
+
+
 def test_a_plugin_can_be_published_later_once(root: Path, built: PluginBuild, cache: Path) -> None:
     found, store = get(built, cache), Store(root / "store")
 
@@ -581,6 +602,8 @@ def test_where_plugins_cannot_be_they_unpack_into_a_private_temporary_directory(
     assert Path(found.env["PEX_ROOT"]).parent == private
     assert private.stat().st_mode & 0o077 == 0
     assert [line for line in said if why in line]
+    again = Progress()
+    assert (executable(built, cache, None, on_progress=again.append), again) == (found, [])
 
 
 @pytest.mark.registry

@@ -71,6 +71,17 @@ def test_an_exact_patch_version_is_respected(lonely: Path) -> None:
     assert find_interpreter("3.7.9").path == exact
 
 
+def test_an_interpreter_that_only_uv_knows_is_found(lonely: Path) -> None:
+    python = pretend_python(lonely / "cellar" / "python3", "3.7.16")
+    uv = lonely / "bin" / "uv"
+    uv.write_text(f"#!/bin/sh\ncase \"$*\" in *' 3.7') echo {python};; *) exit 2;; esac\n")
+    uv.chmod(0o755)
+
+    assert find_interpreter("3.7").path == python
+    with pytest.raises(InterpreterNotFoundError):
+        find_interpreter("3.4")
+
+
 def test_a_missing_version_lists_those_that_were_found(lonely: Path) -> None:
     python = pretend_python(lonely / "bin" / "python3.7", "3.7.16")
 

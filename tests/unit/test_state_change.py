@@ -141,6 +141,22 @@ def test_only_an_object_is_a_state(value: object, tap: FakeTap, pipeline: dlt.Pi
         change_state(pipeline, tap.name, value)  # type: ignore[arg-type]  # what a user may type
 
 
+def test_a_state_of_no_stream_needs_to_know_one(tap: FakeTap, pipeline: dlt.Pipeline) -> None:
+    with pytest.raises(StateError, match=r"names no stream of tap-fake.*`dlt-singer catalog tap-fake`"):
+        change_state(pipeline, tap.name, {"cursor": 7})
+
+
+def test_the_state_of_another_tap_in_the_pipeline_stays(tap: FakeTap, pipeline: dlt.Pipeline) -> None:
+    change_state(pipeline, "tap-another", {"bookmarks": {"users": {"value": 1}}})
+    change_state(pipeline, tap.name, {"bookmarks": {"users": {"value": 2}}})
+
+    changed = change_state(pipeline, tap.name, {"bookmarks": {"users": {"value": 3}}})
+
+    assert changed == ("users",)
+    assert singer_state(pipeline) == {"bookmarks": {"users": {"value": 3}}}
+    assert singer_state(pipeline, "tap-another") == {"bookmarks": {"users": {"value": 1}}}
+
+
 def test_a_bookmark_goes_where_the_tap_keeps_it() -> None:
     assert with_bookmark({"users": 1, "x": 2}, "users", 3) == {"users": 3, "x": 2}
     assert with_bookmark({"bookmarks": {"logs": 1}}, "users", 3) == {"bookmarks": {"logs": 1, "users": 3}}
