@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -201,6 +202,10 @@ def test_an_added_tap_is_built_asked_written_down_and_runs_by_its_hints(
     assert cli("doctor", "tap-words").code == 0
     assert json.loads(cli("run", "tap-words", "--no-build", "--json").out)["tables"] == {"words": 3}
     assert cli("list", "--json").out.count('"yes"') == 1
+    look = "import os, tap_words; print(tap_words.ABOUT['capabilities'], [n for n in os.environ if n[:3] == 'PEX'])"
+    invoke = [sys.executable, "-m", "dlt_singer", "invoke", "--python", "tap-words", "--", "-c", look]
+    done = subprocess.run(invoke, capture_output=True, text=True, check=True)
+    assert done.stdout == "['catalog', 'discover', 'state'] []\n"
     assert cli("clean", "build:tap-words").code == 0
     refused = cli("build", "tap-words", "--no-build")
     assert (refused.code, "building is not allowed" in " ".join(refused.err.split())) == (1, True)
