@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import pytest
-from dlt.common.configuration.exceptions import (
-    ConfigFieldMissingException,
-    ConfigurationException,
-    FieldLookupTraces,
-    LookupTrace,
-)
+from dlt.common.configuration.exceptions import ConfigFieldMissingException, ConfigurationException, LookupTrace
 from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.exceptions import DltException, MissingDependencyException
 
@@ -52,24 +48,28 @@ def test_a_failure_is_told_by_what_it_came_from(failure: Exception, text: str, c
     assert explained(failure) == (text, code)
 
 
-def test_what_fails_before_dlt_is_imported_does_not_import_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "dlt")
+def test_what_fails_before_dlt_is_imported_does_not_import_it() -> None:
+    program = """
+import sys
+from dlt_singer.cli.failure import explained
+text, code = explained(OSError("no"))
+print(text.splitlines()[0], code, "dlt" in sys.modules)
+"""
 
-    text, code = explained(OSError("no"))
+    said = subprocess.check_output([sys.executable, "-c", program], text=True)
 
-    assert (text.splitlines()[0], code, "dlt" in sys.modules) == ("Error: OSError: no", 1, False)
+    assert said == "Error: OSError: no 1 False\n"
 
 
 def test_a_setting_that_no_variable_may_hold_is_told_in_dlts_first_words() -> None:
-    traces: FieldLookupTraces = {"host": [LookupTrace("config.toml", [], "host", None)]}
+    traces = {"host": [LookupTrace("config.toml", [], "host", None)]}
+    failure = ConfigFieldMissingException(BaseConfiguration(), traces)  # type: ignore[arg-type]  # of an invariant dict
 
-    text, code = explained(ConfigFieldMissingException(BaseConfiguration(), traces))
+    text, code = explained(failure)
 
+    first, *_ = str(failure).splitlines()
     assert code == 2
-    assert text.splitlines() == [
-        "Error: Missing 1 field(s) in configuration `BaseConfiguration`: `host`",
-        "  See dlt's documentation of credentials.",
-    ]
+    assert " ".join(text.split()) == f"Error: {first} See dlt's documentation of credentials."
 
 
 def test_a_setting_of_dlts_that_is_none_ends_a_run_with_2(

@@ -43,9 +43,10 @@ def slot(stream: str, tap: str = "tap-x", **known: JSON) -> dict[str, JSON]:
 )
 def test_where_a_stream_stands_is_found_among_all_that_a_pipeline_loads(stream: str, bookmark: JSON) -> None:
     part: JSON = {"at": "bookmarks", "value": {"since": 2}}
+    theirs: JSON = {"at": "bookmarks", "value": {"since": 9}}
     state = {
         "sources": {
-            "other": {"resources": {"users": slot("users", "tap-other", part=part), "plain": {"last": 1}}},
+            "other": {"resources": {"users": slot("users", "tap-other", part=theirs), "plain": {"last": 1}}},
             "mine": {
                 "singer": {"0123": LARGE},
                 "resources": {
