@@ -18,6 +18,8 @@ from dlt_singer.errors import BackendError, ConfigError
 from dlt_singer.testing import NOISE, FakeTap, Step, schema
 from tests.flows.conftest import Failure
 
+Sql = Callable[[str], list[tuple[object, ...]]]
+
 
 def user(**values: JSON) -> Step:
     return NOISE(json.dumps({"type": "RECORD", "stream": "users", "record": values}))
@@ -94,6 +96,53 @@ def test_a_misfit_names_stream_and_column_where_arrow_is_asked_for(
         pipeline.run(tap.source())
 
     assert "'users', property 'rate'" in failure.text
+
+
+@pytest.mark.parametrize("by_dlt", [("LOAD_ID",), ("ID",), ("LOAD_ID", "ID")], ids=" and ".join)
+def test_every_row_has_dlts_columns_once_whoever_adds_them(
+    tap: FakeTap, pipeline: dlt.Pipeline, sql: Sql, monkeypatch: pytest.MonkeyPatch, by_dlt: tuple[str, ...]
+) -> None:
+    for name in by_dlt:
+        monkeypatch.setenv(f"NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_{name}", "true")
+    tap.configure(backend="arrow").emits(schema("users", {"id": "integer"}), user(id=1), user(id=2))
+
+    info = pipeline.run(tap.source())
+
+    columns = [name for name, *_ in sql("DESCRIBE users")]
+    assert sorted(map(str, columns)) == ["_dlt_id", "_dlt_load_id", "id"]
+    assert sql("SELECT DISTINCT _dlt_load_id FROM users") == [(info.loads_ids[0],)]
+    assert sql("SELECT count(DISTINCT _dlt_id) FROM users") == [(2,)]
+
+
+def test_arrow_is_cast_to_the_type_that_the_user_asks_for(
+    tap: FakeTap, pipeline: dlt.Pipeline, sql: Sql, fails: Callable[..., AbstractContextManager[Failure]]
+) -> None:
+    tap.configure(backend="arrow").emits(schema("users", {"id": "integer"}), user(id=7))
+    small: JSON = {"users": {"columns": {"id": {"data_type": "bigint", "precision": 16}}}}
+    pipeline.run(tap.source(resource_options=small))
+    tap.emits(schema("users", {"id": "integer"}), user(id=2**40))
+
+    with fails(BackendError) as failure:
+        pipeline.run(tap.source(resource_options=small))
+
+    assert sql("SELECT id, typeof(id) FROM users") == [(7, "SMALLINT")]
+    assert "a value does not fit the type that was asked for" in failure.text
+
+
+@pytest.mark.parametrize(("told", "expected"), [(None, "parquet"), ("insert_values", "insert_values")])
+def test_rows_are_loaded_as_parquet_unless_dlt_is_told_a_format(
+    tap: FakeTap, pipeline: dlt.Pipeline, monkeypatch: pytest.MonkeyPatch, told: str | None, expected: str
+) -> None:
+    if told is not None:
+        monkeypatch.setenv("NORMALIZE__LOADER_FILE_FORMAT", told)
+    tap.emits(USERS, user(id=1))
+
+    info = pipeline.run(tap.source())
+
+    jobs = info.load_packages[0].jobs["completed_jobs"]
+    formats = {job.job_file_info.file_format for job in jobs if job.job_file_info.table_name == "users"}
+    # What merges is SQL.
+    assert formats - {"sql"} == {expected}
 
 
 def test_a_backend_that_is_none_is_refused(tap: FakeTap) -> None:

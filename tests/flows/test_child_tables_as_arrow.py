@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import dlt
 import duckdb
 import pytest
+from dlt.common.normalizers.json.relational import DataItemNormalizer as RelationalNormalizer
 from dlt.extract.hints import make_nested_hints
+from dlt.extract.source import DltSource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from dlt_singer._types import JSON
+from dlt_singer.errors import BackendError
 from dlt_singer.testing import CRASH, FakeTap, Step, activate_version, record, schema, state
+from tests.flows.conftest import Failure
 
+Fails = Callable[[type[BackendError]], AbstractContextManager[Failure]]
 Sql = Callable[[str], list[tuple[object, ...]]]
 Records = list[dict[str, Any]]
 
@@ -270,6 +277,91 @@ def test_a_tap_that_fails_leaves_no_children(tap: FakeTap, pipeline: dlt.Pipelin
     pipeline.run(tap.source(backend="arrow"))
 
     assert sql("SELECT count(*) FROM events__tags") == [(12,)]
+
+
+def have_columns_added_by_dlt(_: DltSource) -> None:
+    os.environ["NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_ID"] = "true"
+
+
+def say_how_to_merge(source: DltSource) -> None:
+    how = {"disposition": "merge", "strategy": "delete-insert"}
+    source.resources["events"].apply_hints(write_disposition=how, primary_key="at")
+
+
+def let_children_inherit(source: DltSource) -> None:
+    RelationalNormalizer.update_normalizer_config(source.schema, {"propagation": {"root": {"at": "event_at"}}})
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (have_columns_added_by_dlt, "dlt adds its columns itself"),
+        (say_how_to_merge, "its disposition has options"),
+        (let_children_inherit, "its child tables inherit columns"),
+    ],
+)
+def test_why_a_stream_with_arrays_cannot_be_arrow_is_told(
+    tap: FakeTap, pipeline: dlt.Pipeline, fails: Fails, monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[DltSource], None], reason: str,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_ID", "false")
+    source = tap.emits(*EVENTS).source(backend="arrow")
+    change(source)
+
+    with fails(BackendError) as failure:
+        pipeline.run(source)
+
+    assert reason in failure.text
+
+
+def test_a_stream_with_arrays_is_left_to_a_normaliser_of_the_users_own(
+    tap: FakeTap, pipeline: dlt.Pipeline, fails: Fails, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "users_own").mkdir()
+    (tmp_path / "users_own" / "normaliser.py").write_text(
+        "from dlt.common.normalizers.json import relational\n"
+        "class DataItemNormalizer(relational.DataItemNormalizer): pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("SCHEMA__JSON_NORMALIZER", '{"module": "users_own.normaliser"}')
+    tap.emits(*EVENTS)
+
+    with fails(BackendError) as failure:
+        pipeline.run(tap.source(backend="arrow"))
+
+    assert "its child tables have a normaliser of their own" in failure.text
+
+
+def test_a_stream_whose_child_table_was_given_a_key_before_cannot_be_arrow(
+    tap: FakeTap, pipeline: dlt.Pipeline, fails: Fails
+) -> None:
+    source = tap.emits(*EVENTS).source()
+    source.resources["events"].apply_hints(
+        nested_hints={"tags": make_nested_hints(primary_key="value", write_disposition="merge")}
+    )
+    pipeline.run(source)
+
+    with fails(BackendError) as failure:
+        pipeline.run(tap.source(backend="arrow"))
+
+    assert "one of its child tables is nobody's child" in failure.text
+
+
+@pytest.mark.parametrize("name", ["_dlt_id", "_dlt_parent_id", "_dlt_list_idx"])
+def test_items_that_have_a_column_of_dlts_are_left_to_rows(
+    tap: FakeTap, pipeline: dlt.Pipeline, fails: Fails, sql: Sql, name: str
+) -> None:
+    items = array(object_of(**{name: nullable("string"), "a": nullable("integer")}))
+    tap.emits(schema("events", {"id": "integer", "items": items}), record("events", items=[{name: "7", "a": 1}]))
+
+    with fails(BackendError) as failure:
+        pipeline.run(tap.source(backend="arrow"))
+    pipeline.drop()
+    pipeline.run(tap.source())
+
+    assert "the tap gives dlt's own column a value" in failure.text
+    assert name in failure.text
+    assert sql("SELECT a FROM events__items") == [(1,)]
 
 
 def test_what_only_dlts_normaliser_can_do_is_left_to_it(tap: FakeTap, pipeline: dlt.Pipeline, sql: Sql) -> None:

@@ -90,6 +90,18 @@ def test_two_streams_that_would_share_a_table_are_refused_by_name(tap: FakeTap) 
         tap.source()
 
 
+def test_streams_whose_rows_name_their_tables_share_none_before_there_are_rows(
+    tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows
+) -> None:
+    streams = [schema("Users", {"id": "integer"}, ["id"]), schema("users", {"id": "integer"}, ["id"])]
+    tap.emits(*streams, record("Users", id=1), record("users", id=2))
+
+    pipeline.run(tap.source(resource_options={"Users": {"table_name": lambda row: f"people_{row['id']}"}}))
+
+    assert rows("people_1") == [(1,)]
+    assert rows("users") == [(2,)]
+
+
 def test_two_streams_that_would_share_a_table_load_if_one_is_named_otherwise(
     tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows
 ) -> None:
@@ -143,6 +155,17 @@ def test_without_nesting_objects_and_arrays_are_json_columns(
     pipeline.run(tap.source(max_table_nesting=0))
 
     assert sql("SELECT address->>'city', tags->>0 FROM users") == [("Bern", "a")]
+    assert pipeline.default_schema.data_table_names() == ["users"]
+
+
+def test_an_array_whose_column_is_json_already_stays_one(tap: FakeTap, pipeline: dlt.Pipeline, sql: Rows) -> None:
+    tap.emits(schema("users", NESTED, ["id"]), record("users", id=1, tags=["a"]))
+    pipeline.run(tap.source(max_table_nesting=0))
+    tap.emits(schema("users", NESTED, ["id"]), record("users", id=2, tags=["b", "c"]))
+
+    pipeline.run(tap.source())
+
+    assert sql("SELECT id, tags->>-1 FROM users ORDER BY id") == [(1, "a"), (2, "c")]
     assert pipeline.default_schema.data_table_names() == ["users"]
 
 

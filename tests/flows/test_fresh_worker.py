@@ -112,16 +112,22 @@ def test_a_package_whose_run_was_killed_before_dlt_removed_what_was_normalized_i
     assert rows("users") == [(1,), (2,), (3,)]
 
 
+@pytest.mark.parametrize("restores", ["true", "false"])
 def test_our_run_loads_what_an_earlier_one_left_pending_and_then_the_source(
-    tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows
+    tap: FakeTap, new_pipeline: NewPipeline, rows: Rows, monkeypatch: pytest.MonkeyPatch, restores: str
 ) -> None:
+    monkeypatch.setenv("RESTORE_FROM_DESTINATION", restores)
+    pipeline = new_pipeline()
     tap.emits(users(1))
+    pipeline.run(tap.source())
+    tap.emits(users(1, 2))
     pipeline.extract(tap.source())
 
-    tap.emits(users(1, 2))
+    tap.emits(users(1, 2, 3))
     dlt_singer.run(pipeline, tap.source())
 
-    assert rows("users") == [(1,), (2,)]
+    assert tap.syncs[-1]["state"] == {"bookmarks": {"users": {"value": 2}}}
+    assert rows("users") == [(1,), (2,), (3,)]
     assert not pipeline.has_pending_data
 
 

@@ -13,7 +13,7 @@ import pytest
 from dlt.extract.resource import DltResource
 
 from dlt_singer.errors import SelectionError, SingerError, UnknownStreamError
-from dlt_singer.testing import FakeTap, Table, record, schema, singer_state, state
+from dlt_singer.testing import FakeTap, Table, activate_version, record, schema, singer_state, state
 
 Rows = Callable[[str], list[tuple[object, ...]]]
 Fails = Callable[[type[SingerError]], AbstractContextManager[Any]]
@@ -176,12 +176,91 @@ def test_a_transformer_is_fed_by_a_stream(
         assert rows("users") == [(1,), (2,)]
 
 
-def test_a_stream_is_read_without_a_pipeline(tap: FakeTap) -> None:
+def test_a_transformer_is_fed_by_every_batch_of_a_stream(
+    tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows, batches_of_two: None
+) -> None:
+    @dlt.transformer(primary_key="user")
+    def names(users: list[dict[str, int]]) -> Iterator[list[dict[str, object]]]:
+        yield [{"user": user["id"], "name": f"user {user['id']}"} for user in users]
+
+    source = tap.emits(table("users", 1, 2, 3, 4, 5)).source()
+    source.resources["names"] = source.resources["users"] | names
+
+    pipeline.run(source)
+
+    assert rows("users") == [(1,), (2,), (3,), (4,), (5,)]
+    assert len(rows("names")) == 5
+
+
+@pytest.mark.parametrize("of", ["the source", "its resource"])
+def test_a_stream_is_read_without_a_pipeline(tap: FakeTap, of: str) -> None:
     tap.emits(table("users", 1, 2))
+    source = tap.source()
+
+    read = list(cast("Iterable[dict[str, object]]", source if of == "the source" else source.resources["users"]))
+
+    assert [row["id"] for row in read] == [1, 2]
+
+
+def test_a_new_version_is_read_without_a_pipeline_too(tap: FakeTap) -> None:
+    incremental = schema("users", {"id": "integer"}, ["id"], replication_method="INCREMENTAL")
+    tap.emits(incremental, record("users", version=2, id=1), activate_version("users", 2))
 
     read = list(cast("Iterable[dict[str, object]]", tap.source()))
 
-    assert [row["id"] for row in read] == [1, 2]
+    assert [row["id"] for row in read] == [1]
+
+
+def test_a_stream_that_the_rules_switch_off_is_refused_and_told_from_one_that_is_not_there(tap: FakeTap) -> None:
+    tap.emits(table("users", 1), table("orders", 1)).configure(select=["users.*"])
+    tap.source()
+
+    with pytest.raises(
+        SelectionError, match=r"'orders' of tap-fake is switched off by its 'select' rules"
+    ) as caught:
+        tap.source(streams=["orders"], refresh_catalog=False)
+    with pytest.raises(UnknownStreamError, match=r"no stream 'order'. Did you mean 'orders'"):
+        tap.source(streams=["order"], refresh_catalog=False)
+
+    assert "Add 'orders.*' to the rules." in caught.value.remedy
+
+
+def test_a_rule_that_matches_nothing_is_warned_about_and_the_others_count(
+    tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows, caplog: pytest.LogCaptureFixture
+) -> None:
+    tap.emits(table("users", 1), table("orders", 1)).configure(select=["users.*", "user_*.*"])
+
+    pipeline.run(tap.source())
+
+    assert "'user_*.*'" in caplog.text
+    assert pipeline.default_schema.data_table_names() == ["users"]
+
+
+def test_streams_of_a_tap_that_cannot_discover_have_to_be_named(
+    tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows
+) -> None:
+    tap.emits(table("users", 1)).configure(capabilities=["state"])
+
+    with pytest.raises(UnknownStreamError, match="does not say that it has discovery") as caught:
+        tap.source(refresh_catalog=False)
+    pipeline.run(tap.source(streams=["users"], refresh_catalog=False))
+
+    assert caught.value.remedy.startswith("Give streams=[...]")
+    assert rows("users") == [(1,)]
+
+
+def test_a_parent_that_a_tap_reads_for_its_child_is_no_stream_nobody_asked_for(
+    tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows, caplog: pytest.LogCaptureFixture
+) -> None:
+    tap.configure(metadata={"orders": {"parent-tap-stream-id": "users"}})
+    more = [schema("logs", {"id": "integer"}), record("logs", id=1)]
+    tap.emits(USERS, ORDERS, record("users", id=1), record("orders", id=7), *more)
+
+    pipeline.run(tap.source(streams=["orders"]))
+
+    assert rows("orders") == [(7,)]
+    assert "sends stream 'logs' unasked" in caplog.text
+    assert "'users'" not in caplog.text
 
 
 def test_a_stream_read_by_two_resources_of_one_run_is_refused(

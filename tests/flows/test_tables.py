@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dlt_singer._types import JSON, JSONObject
+from dlt_singer.session.boundary import REMEMBERED_ROWS
 from dlt_singer.testing import NOISE, FakeTap, Table, record, repeat, schema, state
 
 Rows = Callable[[str], list[tuple[object, ...]]]
@@ -108,6 +109,22 @@ def test_a_stream_without_keys_repeats_no_row_of_the_boundary_and_keeps_truly_eq
         pipeline.run(tap.source())
 
     assert rows("events") == sorted(third)
+
+
+def test_more_rows_that_will_come_again_than_are_remembered_are_warned_about(
+    tap: FakeTap, pipeline: dlt.Pipeline, sql: Rows, caplog: pytest.LogCaptureFixture
+) -> None:
+    events = schema(
+        "events", {"at": "integer", "n": "integer"}, replication_method="INCREMENTAL", replication_key="at"
+    )
+    tap.emits(
+        events, repeat(REMEMBERED_ROWS + 1, record("events", at=1, n="$n")), state({"bookmarks": {"events": 1}})
+    )
+
+    pipeline.run(tap.source())
+
+    assert f"stream 'events' has no key, and more than {REMEMBERED_ROWS} of its rows will come again" in caplog.text
+    assert sql("SELECT count(*) FROM events") == [(REMEMBERED_ROWS + 1,)]
 
 
 def test_a_log_based_stream_without_keys_drops_nothing(tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from decimal import Decimal
 from typing import Any, Literal
 
 import dlt
 import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 
+from dlt_singer.errors import BackendError, SingerError
 from dlt_singer.testing import FakeTap, Table, record, schema
 
 Rows = Callable[[str], list[tuple[object, ...]]]
+Fails = Callable[[type[SingerError]], AbstractContextManager[Any]]
 
 FULL = schema("users", {"id": "integer", "name": "string"}, ["id"], replication_method="FULL_TABLE")
 KEYED = schema("users", {"id": "integer", "name": "string"}, ["id"], replication_method="INCREMENTAL")
@@ -150,6 +154,20 @@ def test_a_users_column_wins_over_the_schema_and_keeps_what_it_does_not_say(
     assert (types["count"], types["mine"]) == ("DOUBLE", "DATE")
     assert pipeline.default_schema.get_table("users")["columns"]["count"]["description"] == "How many"
     assert sql("SELECT count FROM users") == [(7.0,)]
+
+
+def test_a_decimal_that_the_user_gives_no_size_has_dlts_own(
+    tap: FakeTap, pipeline: dlt.Pipeline, sql: Rows, fails: Fails
+) -> None:
+    tap.emits(schema("users", {"price": "number"}), record("users", price=1.5))
+    unsized = {"users": {"columns": {"price": {"data_type": "decimal"}}}}
+
+    with fails(BackendError) as failure:
+        pipeline.run(tap.source(resource_options=unsized, backend="arrow"))
+    pipeline.run(tap.source(resource_options=unsized, backend="auto"))
+
+    assert "its column 'price' is of a type that only rows are read for" in failure.text
+    assert sql("SELECT price, typeof(price) FROM users") == [(Decimal("1.5"), "DECIMAL(38,9)")]
 
 
 def test_a_users_key_wins(tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows) -> None:

@@ -146,6 +146,20 @@ def test_some_streams_can_be_written_by_themselves_and_all_of_them_anew(
     assert (rows("users"), rows("logs")) == ([(1,), (2,), (7,)], [(7,)])
 
 
+def test_a_tap_that_has_no_bookmarks_is_written_from_the_beginning_each_time(
+    tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows
+) -> None:
+    tap.configure(progress="off")
+    for number in (1, 2):
+        tap.emits(USERS, record("users", id=number))
+        write(tap.name)
+
+    replay(tap, pipeline)
+
+    assert [sync.get("state") for sync in tap.syncs] == [None, None]
+    assert rows("users") == [(1,), (2,)]
+
+
 def test_a_stream_that_the_tap_skipped_keeps_its_bookmark(tap: FakeTap) -> None:
     tap.emits(users(1), logs(1))
     write(tap.name)
