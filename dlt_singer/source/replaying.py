@@ -15,7 +15,7 @@ from dlt_singer.errors import ReservoirError, UnknownStreamError, did_you_mean
 from dlt_singer.mirror import Reservoir
 from dlt_singer.mirror.holdings import Holdings
 from dlt_singer.runs import Chain, Cursor, Window
-from dlt_singer.session.slots import Group, Slot
+from dlt_singer.session.slots import Group, Slot, split
 from dlt_singer.session.stream_schema import StreamOptions
 from dlt_singer.source.definition import Definition
 from dlt_singer.source.mirroring import Place
@@ -104,6 +104,10 @@ class ReservoirDefinition(Definition):
                 f"{self.owner}: {self.reservoir.url}/{path} belongs to no run and is in no index; it is left out. "
                 "Remove it, or put it into alto's index if alto has left it behind."
             )
+
+    def spread(self, groups: Sequence[Group]) -> list[Group]:
+        """Return the groups that are read side by side; which stream is whose child only a tap must know."""
+        return [part for group in groups for part in split(group, self.tap.plugin.parallel, str)]
 
     @property
     def holdings(self) -> Holdings:

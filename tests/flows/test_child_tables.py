@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from datetime import date, datetime, timezone
 from decimal import Decimal
+from typing import Any
 
 import dlt
 import pytest
 from dlt.extract.hints import make_nested_hints
+from dlt.pipeline.exceptions import PipelineStepFailed
 
 from dlt_singer._types import JSON
 from dlt_singer.testing import FakeTap, record, schema
@@ -224,6 +227,22 @@ def test_a_stream_with_two_underscores_in_its_name_has_typed_child_tables_too(
     assert sql("SELECT price FROM order__c__lines") == [(2.0,)]
     assert columns(sql, "order__c__lines")["due"] == "TIMESTAMP WITH TIME ZONE"
     assert "order_c__lines" not in pipeline.default_schema.tables
+
+
+def test_a_contract_counts_for_child_tables_of_such_a_stream_too(
+    tap: FakeTap, pipeline: dlt.Pipeline, sql: Sql
+) -> None:
+    tap.emits(schema("Order__c", ORDERS, ["id"]), record("Order__c", id=1, lines=[{"price": 1}]))
+    pipeline.run(tap.source())
+    more: Any = copy.deepcopy(ORDERS)
+    more["lines"]["items"]["properties"]["late"] = {"type": "integer"}
+    tap.emits(schema("Order__c", more, ["id"]), record("Order__c", id=1, lines=[{"price": 2, "late": 1}]))
+
+    with pytest.raises(PipelineStepFailed, match="late"):
+        pipeline.run(tap.source(schema_contract={"columns": "freeze"}))
+
+    assert sql("SELECT price FROM order__c__lines") == [(1.0,)]
+    assert "late" not in columns(sql, "order__c__lines")
 
 
 def test_a_moment_in_an_array_that_has_no_offset_is_utc(tap: FakeTap, pipeline: dlt.Pipeline, sql: Sql) -> None:

@@ -14,6 +14,7 @@ import dlt
 import duckdb
 import pytest
 from dlt.common.normalizers.json.relational import DataItemNormalizer as RelationalNormalizer
+from dlt.common.schema.typing import TColumnName
 from dlt.extract.hints import make_nested_hints
 from dlt.extract.source import DltSource
 from dlt.pipeline.exceptions import PipelineStepFailed
@@ -284,12 +285,14 @@ def have_columns_added_by_dlt(_: DltSource) -> None:
 
 
 def say_how_to_merge(source: DltSource) -> None:
-    how = {"disposition": "merge", "strategy": "delete-insert"}
-    source.resources["events"].apply_hints(write_disposition=how, primary_key="at")
+    source.resources["events"].apply_hints(
+        write_disposition={"disposition": "merge", "strategy": "delete-insert"}, primary_key="at"
+    )
 
 
 def let_children_inherit(source: DltSource) -> None:
-    RelationalNormalizer.update_normalizer_config(source.schema, {"propagation": {"root": {"at": "event_at"}}})
+    inherited = {TColumnName("at"): TColumnName("event_at")}
+    RelationalNormalizer.update_normalizer_config(source.schema, {"propagation": {"root": inherited, "tables": {}}})
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
@@ -20,11 +22,15 @@ from dlt_singer.errors import (
     DamagedReservoirError,
     LineageError,
     ReservoirError,
+    StorageError,
     TapExitError,
     UnknownStreamError,
     reason_of,
 )
+from dlt_singer.mirror import Reservoir
+from dlt_singer.mirror.index import Index, read_index, write_index
 from dlt_singer.source.replay import replayed
+from dlt_singer.storage import Store
 from dlt_singer.testing import CRASH, FakeTap, Table, activate_version, record, schema, state
 
 Rows = Callable[[str], list[tuple[object, ...]]]
@@ -91,13 +97,14 @@ TABLES = ("users", "logs", "stock")
 
 
 def test_what_was_loaded_once_loads_elsewhere_without_the_tap(
-    tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows, replay: Callable[..., LoadInfo], copied: Rows
+    tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows, replay: Callable[..., LoadInfo], copied: Rows, tmp_path: Path
 ) -> None:
     tap.emits(users(1, 2), logs(1, 2, 2), stock(1, 2))
     pipeline.run(tap.source())
     tap.emits(users(1, 2, 3), logs(1, 2, 2, 2, 3), stock(4))
     pipeline.run(tap.source())
     calls = len(tap.calls)
+    shutil.rmtree(tmp_path / ".alto/catalogs")
 
     replay()
 
@@ -393,6 +400,103 @@ def test_what_is_damaged_is_named_and_all_else_loads_on_request(
     assert isinstance(error, DamagedReservoirError)
     assert first.name in error.path
     assert (copied("users"), copied("stock")) == ([(1,), (2,)], [(2,)])
+
+
+def test_a_record_that_cannot_be_read_is_left_out_on_request_and_named(
+    tap: FakeTap, pipeline: dlt.Pipeline, replay: Callable[..., LoadInfo], copied: Rows, tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    tap.emits(users(1))
+    pipeline.run(tap.source())
+    newer = tmp_path / ".alto/reservoir/default/tap-fake/_runs/29991231T235959000000Z-00000000/final.json"
+    newer.parent.mkdir()
+    newer.write_text('{"format": 99}')
+
+    replay(damaged="skip")
+
+    assert copied("users") == [(1,)]
+    assert re.search(r"final\.json .*newer version.* It is left out\.", caplog.text)
+
+
+def test_a_run_that_is_missing_between_others_is_named_and_can_be_left_out(
+    tap: FakeTap, pipeline: dlt.Pipeline, replay: Callable[..., LoadInfo], copied: Rows, tmp_path: Path
+) -> None:
+    for last in (1, 2, 3):
+        tap.emits(logs(*range(1, last + 1)))
+        pipeline.run(tap.source())
+    _, second, _ = sorted((tmp_path / ".alto/reservoir/default/tap-fake/_runs").iterdir())
+    shutil.rmtree(second)
+
+    with pytest.raises(PipelineStepFailed) as caught:
+        replay()
+    replay(damaged="skip")
+
+    error = reason_of(caught.value)
+    assert isinstance(error, DamagedReservoirError)
+    assert error.reason.startswith(f"Run {second.name} of stream 'logs' is missing in ")
+    assert error.path == f"_runs/{second.name}"
+    assert copied("logs") == [(1,), (3,)]
+
+
+@pytest.fixture
+def by_alto(tmp_path: Path) -> Callable[..., None]:
+    """Return a function that writes rows as alto does: a file named after its time, which its index has."""
+    folder = Reservoir(Store(tmp_path / ".alto"), "default", "tap-fake")
+
+    def write(year: int, stream: str, *ids: int) -> None:
+        path = f"{stream}/x/{year}0101000000000000.singer.gz"
+        schema = {"properties": {"id": {"type": "integer"}}}
+        said = [
+            {"type": "SCHEMA", "stream": stream, "schema": schema, "key_properties": ["id"]},
+            *({"type": "RECORD", "stream": stream, "record": {"id": each}} for each in ids),
+        ]
+        text = "".join(f"{json.dumps(message)}\n\n" for message in said)
+        folder.store.write(folder.key(path), gzip.compress(text.encode()))
+        write_index(folder, (read_index(folder) or Index({})).with_files({stream: [path]}))
+
+    return write
+
+
+def test_what_alto_alone_has_written_is_loaded_and_then_what_it_adds(
+    by_alto: Callable[..., None], replay: Callable[..., LoadInfo], copied: Rows
+) -> None:
+    by_alto(2020, "users", 1, 2)
+    replay()
+    by_alto(2021, "users", 2, 3)
+
+    replay()
+
+    assert copied("users") == [(1,), (2,), (3,)]
+    assert replay().loads_ids == []
+
+
+@pytest.mark.parametrize(("year", "expected"), [(2020, [(1,)]), (2999, [(7,)])], ids=["ours", "alto's"])
+def test_of_a_full_table_that_alto_has_written_too_the_later_one_counts(
+    tap: FakeTap, pipeline: dlt.Pipeline, replay: Callable[..., LoadInfo], copied: Rows,
+    by_alto: Callable[..., None], year: int, expected: list[tuple[int]],
+) -> None:  # fmt: skip
+    tap.emits(stock(1))
+    pipeline.run(tap.source())
+    by_alto(year, "stock", 7)
+
+    replay()
+
+    assert copied("stock") == expected
+
+
+def test_a_store_that_refuses_fails_the_run_before_the_tap_is_started(
+    tap: FakeTap, pipeline: dlt.Pipeline, tmp_path: Path
+) -> None:
+    tap.emits(users(1))
+    source = tap.source()
+    # A link to itself can neither be listed nor written to.
+    (tmp_path / ".alto/reservoir").symlink_to("reservoir")
+
+    with pytest.raises(PipelineStepFailed) as caught:
+        pipeline.run(source)
+
+    assert isinstance(reason_of(caught.value), StorageError)
+    assert tap.syncs == []
 
 
 def test_a_foreign_file_in_the_folder_is_named_and_changes_nothing(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import dlt
 import pytest
+from dlt.pipeline.exceptions import PipelineStepFailed
 
 import dlt_singer
 from dlt_singer import join_shares, reservoir_shares
@@ -111,6 +113,52 @@ def test_runs_that_end_after_the_cut_change_nothing_of_it(tap: FakeTap, tmp_path
     after = cut(tmp_path, 2, until=until)
 
     assert [(share.name, share.pieces) for share in before] == [(share.name, share.pieces) for share in after]
+
+
+def test_shares_may_be_joined_in_any_order_and_again(tmp_path: Path) -> None:
+    shares, pipeline = cut(tmp_path, 3), lake(tmp_path, "lake")
+    for share in shares:
+        dlt_singer.run(share.pipeline(pipeline), share.source, summary=False)
+
+    joined = join_shares(pipeline, shares[::-1])
+    state = pipeline.state["sources"]
+    again = join_shares(pipeline, shares)
+
+    assert set(joined) == set(NAMES)
+    assert again == joined
+    assert pipeline.state["sources"] == state
+    assert replay(tmp_path, pipeline) == {}
+
+
+def test_a_share_that_is_cut_otherwise_than_it_was_loaded_is_refused(tmp_path: Path) -> None:
+    until, pipeline = datetime.now(timezone.utc).isoformat(), lake(tmp_path, "lake")
+    before = cut(tmp_path, 2, ["logs"], until=until)[0]
+    dlt_singer.run(before.pipeline(pipeline), before.source, summary=False)
+    loaded = before.pieces[0].runs[-1]
+    shutil.rmtree(tmp_path / ".alto/reservoir/default/tap-fake/_runs" / loaded)
+    after = cut(tmp_path, 2, ["logs"], until=until)[0]
+
+    with pytest.raises(PipelineStepFailed, match=f"Run {loaded} of stream 'logs' was loaded by this share before"):
+        dlt_singer.run(after.pipeline(pipeline), after.source, summary=False)
+
+
+def test_where_nothing_is_new_all_shares_are_empty(tmp_path: Path) -> None:
+    now = datetime.now(timezone.utc).isoformat()
+
+    assert [share.pieces for share in cut(tmp_path, 2, since=now, until=now)] == [(), ()]
+
+
+def test_a_full_table_of_all_partitions_is_in_one_share(tap: FakeTap, tmp_path: Path) -> None:
+    tap.configure(partitions={"eu": {}, "us": {}})
+    for partition in ("eu", "us"):
+        write(f"tap-fake@{partition}", project_dir=tmp_path)
+
+    shares = cut(tmp_path, 2)
+
+    held = [[(piece.tap, piece.stream) for piece in share.pieces] for share in shares]
+    taps = ("tap-fake@eu", "tap-fake@us")
+    assert sorted(held[0] + held[1]) == sorted((tap, stream) for tap in taps for stream in NAMES)
+    assert {len({tap for tap, stream in each if stream == "stock"}) for each in held} == {0, 2}
 
 
 def test_shares_are_not_joined_before_each_of_them_is_loaded(tmp_path: Path) -> None:

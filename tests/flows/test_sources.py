@@ -12,6 +12,7 @@ import dlt
 import pytest
 from dlt.extract.resource import DltResource
 
+import dlt_singer.source
 from dlt_singer.errors import SelectionError, SingerError, UnknownStreamError
 from dlt_singer.testing import FakeTap, Table, activate_version, record, schema, singer_state, state
 
@@ -52,6 +53,12 @@ def test_one_source_object_run_twice_continues_from_its_bookmark(
 
     assert tap.syncs[-1]["state"] == {"bookmarks": {"users": {"value": 2}}}
     assert rows("users") == [(1,), (2,), (3,)]
+
+
+@pytest.mark.parametrize("name", ["singr"])
+def test_a_name_that_is_not_there_is_named(name: str) -> None:
+    with pytest.raises(AttributeError, match=r"module 'dlt_singer.source' has no attribute 'singr'"):
+        getattr(dlt_singer.source, name)
 
 
 def test_two_taps_load_in_one_run(tap: FakeTap, pipeline: dlt.Pipeline, rows: Rows) -> None:

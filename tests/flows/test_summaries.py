@@ -194,6 +194,22 @@ def test_a_load_that_fails_is_named_without_what_it_quotes(
     assert (written(tmp_path)["result"], written(tmp_path)["reason"]) == ("failed", "load: ValueError")
 
 
+def test_a_load_that_is_interrupted_is_summed_up_as_a_failure(
+    tap: FakeTap, pipeline: dlt.Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tap.emits(USERS)
+
+    def interrupt(*_: object, **__: object) -> LoadInfo:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(type(pipeline), "load", interrupt)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(pipeline, tap.source())
+
+    assert (written(tmp_path)["result"], written(tmp_path)["reason"]) == ("failed", "KeyboardInterrupt")
+
+
 def test_a_run_that_a_limit_ends_is_no_failure(tap: FakeTap, pipeline: dlt.Pipeline) -> None:
     tap.emits(USERS, LOGS)
 

@@ -150,6 +150,18 @@ def deletes_first_user(run: Callable[[], object], tap: FakeTap) -> None:
     run()
 
 
+def test_hard_deletes_change_nothing_for_a_stream_that_tells_of_none(
+    tap: FakeTap, pipeline: dlt.Pipeline, sql: Rows
+) -> None:
+    tap.configure(deletes="hard")
+    tap.emits(schema("users", {"id": "integer"}, ["id"], replication_method="INCREMENTAL"), record("users", id=1))
+
+    pipeline.run(tap.source())
+
+    assert sql("SELECT id FROM users") == [(1,)]
+    assert "_sdc_deleted_at" not in pipeline.default_schema.get_table_columns("users")
+
+
 def test_hard_deletes_remove_the_row(tap: FakeTap, pipeline: dlt.Pipeline, sql: Rows) -> None:
     tap.configure(deletes="hard")
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import shutil
+import sys
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 
+from dlt_singer import orchestra
 from dlt_singer.testing import CRASH, STDERR, FakeTap, Table
 
 if TYPE_CHECKING:
@@ -163,6 +167,33 @@ def test_a_backfill_adds_to_the_tables_and_moves_no_daily_bookmark(tap: FakeTap,
 
     assert [sync.get("state") or None for sync in tap.syncs] == [None, None, {"bookmarks": {"users": {"value": 9}}}]
     assert worker.ask("SELECT id FROM raw.users ORDER BY id") == [(each,) for each in (1, 2, 3, 8, 9, 10)]
+
+
+def test_a_load_that_the_database_goes_on_refusing_is_tried_four_times_and_the_tap_asked_once(
+    tap: FakeTap, worker: Worker
+) -> None:
+    tap.emits(users(1))
+    worker.load()
+    worker.ask("ALTER TABLE raw.users RENAME TO elsewhere")
+    script = worker.root / "pipelines" / "fake_pipeline.py"
+    at_once = "import dlt_singer.orchestra.invocation as invocation\n\ninvocation._PAUSES_S = (0, 0, 0)\n"
+    script.write_text(script.read_text().replace("\ndef load", f"\n{at_once}\n\ndef load"))
+    tap.emits(users(1, 2))
+
+    done = worker.load()
+
+    assert done.returncode == 1
+    assert done.stderr.count("the database refused the load; trying again in 0 s") == 3
+    assert len(tap.syncs) == 2
+
+
+def test_a_script_runs_where_its_output_is_no_file() -> None:
+    out = io.StringIO()
+
+    with contextlib.redirect_stdout(out):
+        orchestra.script(lambda invocation: sys.stdout.write(str(invocation.streams)), ["--streams=users"])
+
+    assert out.getvalue() == "['users']"
 
 
 def test_flat_secrets_named_as_dlt_names_them_are_all_it_takes(tap: FakeTap, worker: Worker) -> None:
