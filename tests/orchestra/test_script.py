@@ -190,8 +190,11 @@ def test_a_load_that_the_database_goes_on_refusing_is_tried_four_times_and_the_t
 def test_a_script_runs_where_its_output_is_no_file() -> None:
     out = io.StringIO()
 
+    def say(invocation: orchestra.Invocation) -> None:
+        sys.stdout.write(str(invocation.streams))
+
     with contextlib.redirect_stdout(out):
-        orchestra.script(lambda invocation: sys.stdout.write(str(invocation.streams)), ["--streams=users"])
+        orchestra.script(say, ["--streams=users"])
 
     assert out.getvalue() == "['users']"
 
