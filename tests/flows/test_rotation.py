@@ -84,9 +84,7 @@ def test_a_run_that_fails_keeps_it_too(project: Path, pipeline: dlt.Pipeline) ->
     assert kept(project) == {"refresh_token": "token-2", "expires_in": 60}
 
 
-@pytest.mark.parametrize(
-    "left", ["json.dumps(config, indent=2)", "'[1]'", "'{'"], ids=["the same", "no object", "no JSON"]
-)
+@pytest.mark.parametrize("left", ["json.dumps(config, indent=2)", "'[1]'"], ids=["the same", "no object"])
 def test_a_tap_that_leaves_nothing_new_in_its_file_changes_nothing(
     project: Path, pipeline: dlt.Pipeline, caplog: pytest.LogCaptureFixture, left: str
 ) -> None:

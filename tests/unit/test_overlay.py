@@ -46,6 +46,18 @@ def test_dlt_is_asked_too_if_its_directory_is_where_the_desktop_keeps_data(proje
     assert ask(project, XDG_DATA_HOME=str(project / "data")).endswith(" True")
 
 
+def test_a_value_where_the_settings_of_a_tap_belong_is_refused_by_its_place(project: Path) -> None:
+    (project / ".dlt" / "config.toml").write_text("[sources.singer]\ntap_x = 'mine'\n")
+    environ = {**os.environ, "HOME": str(project)}
+
+    done = subprocess.run(
+        [sys.executable, "-c", ASK], cwd=project, env=environ, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode != 0
+    assert ".dlt/*.toml [sources.singer] is a value of type mapping; expected a mapping of mappings" in done.stderr
+
+
 def test_a_variable_for_a_whole_section_hides_those_for_parts_of_it(project: Path) -> None:
     variables = {"SOURCES__SINGER__TAP_X__CONFIG": "{}", "SOURCES__SINGER__TAP_X__CONFIG__ACCOUNT": "7"}
 
