@@ -85,6 +85,7 @@ class Extract:
         self._account = _account(definition, self._place, [*resources], self._decoders)
         self._open: set[str] = set()
         self._left: set[str] = set()
+        self._closed = False
         groups = definition.spread(group_streams(self._slots.all(), self._slots.shared))
         self._sessions = {stream: session for group in groups for stream, session in self._session(group)}
         self._parents = {id(resource._pipe.parent) for resource in extracted(source)}  # noqa: SLF001 - no public way up
@@ -158,10 +159,11 @@ class Extract:
 
     @property
     def _failed(self) -> bool:
-        return any(session.failure is not None for session in self._sessions.values())
+        return self._closed or any(session.failure is not None for session in self._sessions.values())
 
     def close(self) -> None:
-        """End every run of the tap."""
+        """End every run of the tap: the extract fails."""
+        self._closed = True
         for session in self._sessions.values():
             session.close()
 

@@ -15,7 +15,7 @@ from dlt_singer._types import JSON
 from dlt_singer.config import partition_name
 from dlt_singer.config.grammar import BACKEND, check_value
 from dlt_singer.source.definition import Definition
-from dlt_singer.source.extract import join
+from dlt_singer.source.extract import Extract, join
 from dlt_singer.source.handover import HandOver, pause
 from dlt_singer.source.overlay import tap_of
 from dlt_singer.source.partitions import refuse_whole
@@ -119,7 +119,7 @@ def _reader(step: HandOver) -> Callable[[], Iterator[DataItemWithMeta | None]]:
         handled = sys.exc_info()[1]
         while (extract := join(step)) is None:
             yield None
-        sync = StreamSync(extract.context(step))
+        sync = _begun(extract, step)
         try:
             for item in sync.items():
                 held = [item]
@@ -144,6 +144,16 @@ def _reader(step: HandOver) -> Callable[[], Iterator[DataItemWithMeta | None]]:
                 extract.leave(step)
 
     return read
+
+
+def _begun(extract: Extract, step: HandOver) -> StreamSync:
+    """Begin with a stream; if that fails, no other of the extract will be read to its end."""
+    try:
+        return StreamSync(extract.context(step))
+    except BaseException:
+        extract.close()
+        extract.leave(step)
+        raise
 
 
 def _reason(leaving: GeneratorExit) -> BaseException | None:

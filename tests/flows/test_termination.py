@@ -17,10 +17,12 @@ import dlt
 import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 
+from dlt_singer import reservoir
 from dlt_singer.testing import CRASH, DEAF, HANG, ORPHAN, FakeTap, record, repeat, schema, state
 
 PATIENCE_S = 2.0
 USERS = schema("users", {"id": "integer"}, ["id"], replication_method="INCREMENTAL", replication_key="id")
+LATER = schema("later", {"id": "integer"}, ["id"])
 PIPELINE = """
     import signal
     # What is started in the background of a shell ignores SIGINT.
@@ -75,6 +77,10 @@ def test_nothing_is_left_two_seconds_after_the_pipeline_ends_by_a_signal(
     assert pipeline_process.wait(30) != 0
 
 
+def threads_of_runs() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("tap-")]
+
+
 def test_no_thread_of_a_run_that_failed_is_left_for_python_to_wait_for(
     tap: FakeTap, pipeline: dlt.Pipeline
 ) -> None:
@@ -83,8 +89,38 @@ def test_no_thread_of_a_run_that_failed_is_left_for_python_to_wait_for(
     with pytest.raises(PipelineStepFailed) as failure:
         pipeline.run(tap.source())
 
-    wait_until(lambda: not any(thread.name.startswith("tap-") for thread in threading.enumerate()), 10)
+    wait_until(lambda: not threads_of_runs(), 10)
     assert "exit code 1" in str(failure.value)
+
+
+def test_nothing_is_shown_of_a_run_any_more_once_the_users_own_step_has_failed(
+    tap: FakeTap, pipeline: dlt.Pipeline
+) -> None:
+    def refuse(row: object) -> object:
+        raise ValueError("no such row")
+
+    source = tap.emits(USERS, record("users", id=1), LATER, record("later", id=1)).source()
+    source.users.add_map(refuse)
+
+    with pytest.raises(PipelineStepFailed) as failure:
+        pipeline.run(source)
+
+    wait_until(lambda: not threads_of_runs(), 10)
+    assert "no such row" in str(failure.value)
+
+
+def test_nothing_is_shown_of_a_run_any_more_once_a_stream_could_not_be_begun(
+    tap: FakeTap, pipeline: dlt.Pipeline
+) -> None:
+    tap.configure(reservoir=True).emits(USERS, record("users", id=1), LATER, record("later", id=1))
+    for name in ("one", "two"):
+        dlt.pipeline(name, destination="duckdb", dataset_name="raw").run(tap.source())
+
+    with pytest.raises(PipelineStepFailed) as failure:
+        pipeline.run(reservoir("tap-fake"))
+
+    wait_until(lambda: not threads_of_runs(), 10)
+    assert "2 lineages" in str(failure.value)
 
 
 def test_the_run_directory_and_its_files_are_for_the_owner_alone(
