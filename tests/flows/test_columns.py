@@ -165,7 +165,7 @@ def test_an_array_whose_column_is_json_already_stays_one(tap: FakeTap, pipeline:
 
     pipeline.run(tap.source())
 
-    assert sql("SELECT id, tags->>-1 FROM users ORDER BY id") == [(1, "a"), (2, "c")]
+    assert sql("SELECT id, tags->>'$[#-1]' FROM users ORDER BY id") == [(1, "a"), (2, "c")]
     assert pipeline.default_schema.data_table_names() == ["users"]
 
 
