@@ -35,11 +35,13 @@ class Ticker:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        pause_s = self._every_s
+        pause_s, is_first = self._every_s, True
         while not self._over.wait(pause_s):
             began = time.thread_time()
             try:
                 self._tick()
             except Exception:  # noqa: BLE001 - see the class
                 return
-            pause_s = max(self._every_s, (time.thread_time() - began) / _SHARE)
+            # The first call imports what the others use, which would hold them up for seconds.
+            took_s = 0.0 if is_first else time.thread_time() - began
+            pause_s, is_first = max(self._every_s, took_s / _SHARE), False
