@@ -89,7 +89,7 @@ def test_the_load_says_which_tables_and_columns_are_new(tap: FakeTap, pipeline: 
 
 @pytest.mark.usefixtures("batches_of_two")
 def test_clean_batches_are_all_arrow(tap: FakeTap, pipeline: dlt.Pipeline) -> None:
-    tap.emits(USERS)
+    tap.configure(backend="auto").emits(USERS)
 
     run(pipeline, tap.source())
 
@@ -102,7 +102,7 @@ def test_a_batch_that_is_not_exact_as_arrow_says_why(tap: FakeTap, pipeline: dlt
     people: list[dict[str, JSON]] = [
         {**each, "id": f"{each['id']}" if each["id"] == 3 else each["id"]} for each in PEOPLE
     ]
-    tap.emits(Table("users", people, TYPES, ["id"], "at"))
+    tap.configure(backend="auto").emits(Table("users", people, TYPES, ["id"], "at"))
 
     run(pipeline, tap.source())
 
