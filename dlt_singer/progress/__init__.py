@@ -80,7 +80,7 @@ class _Table:
         self._take = take
         self._screen: Screen | None = None
         self._closed = False
-        self._ticker = Ticker(_DRAW_S, self._draw)
+        self._ticker = Ticker(_DRAW_S, self._draw, self._open)
 
     def close(self) -> None:
         # If the terminal is held (Ctrl-S), nobody waits for it, or draws again.
@@ -91,9 +91,11 @@ class _Table:
             self._screen.close()
         _terminal.release()
 
-    def _draw(self) -> None:
-        if self._screen is None:
-            from dlt_singer.progress.screen import Screen
+    def _open(self) -> None:
+        from dlt_singer.progress.screen import Screen
 
-            self._screen = Screen()
-        self._screen.draw(self._take())
+        self._screen = Screen()
+
+    def _draw(self) -> None:
+        if self._screen is not None:
+            self._screen.draw(self._take())

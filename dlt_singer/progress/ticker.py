@@ -17,11 +17,15 @@ class Ticker:
     Args:
         every_s: Seconds between two calls, at least.
         tick: The function; the first exception ends the calls, as nobody must fail for being watched.
+        prepare: Called once, before the first call. What it imports would count as hundreds of calls.
     """
 
-    def __init__(self, every_s: float, tick: Callable[[], None]) -> None:
+    def __init__(
+        self, every_s: float, tick: Callable[[], None], prepare: Callable[[], None] = lambda: None
+    ) -> None:
         self._every_s = every_s
         self._tick = tick
+        self._prepare = prepare
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="tap-progress")
         self._thread.start()
@@ -35,13 +39,14 @@ class Ticker:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        pause_s, is_first = self._every_s, True
-        while not self._over.wait(pause_s):
-            began = time.thread_time()
-            try:
+        if self._over.wait(self._every_s):
+            return
+        pause_s = 0.0
+        try:
+            self._prepare()
+            while not self._over.wait(pause_s):
+                began = time.thread_time()
                 self._tick()
-            except Exception:  # noqa: BLE001 - see the class
-                return
-            # The first call imports what the others use, which would hold them up for seconds.
-            took_s = 0.0 if is_first else time.thread_time() - began
-            pause_s, is_first = max(self._every_s, took_s / _SHARE), False
+                pause_s = max(self._every_s, (time.thread_time() - began) / _SHARE)
+        except Exception:  # noqa: BLE001 - see the class
+            return
