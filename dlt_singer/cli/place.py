@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _GLOB = frozenset("*?[")
 _PLACES = ("DLT_DATA_DIR", "DLT_LOCAL_DIR")
+"""Where one of these is set, `run_context` leaves the place to dlt."""
 
 
 def enter(arguments: argparse.Namespace) -> None:

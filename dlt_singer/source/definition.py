@@ -6,7 +6,7 @@ dlt, so that an orchestrator may ask what there is without paying for it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -125,6 +125,11 @@ class Definition:
         """
         if self.turns is not None:
             return list(groups)
+        root_of = self.roots()
+        return [part for group in groups for part in split(group, self.tap.plugin.parallel, root_of)]
+
+    def roots(self) -> Callable[[str], str]:
+        """Return what tells of a stream which other the tap must read to get at it, or itself."""
         selection = self.catalog.selection()
         by_id = {} if selection is None else selection.catalog.by_id
 
@@ -135,7 +140,7 @@ class Definition:
                 seen.add(stream)
             return stream
 
-        return [part for group in groups for part in split(group, self.tap.plugin.parallel, root_of)]
+        return root_of
 
     def message_names(self, streams: Collection[str]) -> dict[str, str]:
         """Return the stream of each name that messages may use: a catalog has an id and a name for each."""

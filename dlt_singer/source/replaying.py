@@ -6,7 +6,7 @@ last of alto's files. So every pipeline catches up by itself, and a reset of a s
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -15,7 +15,7 @@ from dlt_singer.errors import ReservoirError, UnknownStreamError, did_you_mean
 from dlt_singer.mirror import Reservoir
 from dlt_singer.mirror.holdings import Holdings
 from dlt_singer.runs import Chain, Cursor, Window
-from dlt_singer.session.slots import Group, Slot, split
+from dlt_singer.session.slots import Group, Slot
 from dlt_singer.session.stream_schema import StreamOptions
 from dlt_singer.source.definition import Definition
 from dlt_singer.source.mirroring import Place
@@ -105,9 +105,9 @@ class ReservoirDefinition(Definition):
                 "Remove it, or put it into alto's index if alto has left it behind."
             )
 
-    def spread(self, groups: Sequence[Group]) -> list[Group]:
-        """Return the groups that are read side by side; which stream is whose child only a tap must know."""
-        return [part for group in groups for part in split(group, self.tap.plugin.parallel, str)]
+    def roots(self) -> Callable[[str], str]:
+        """Return each stream itself: a reservoir is read without those that the tap needs to get at it."""
+        return str
 
     @property
     def holdings(self) -> Holdings:
